@@ -1,0 +1,55 @@
+//===- Compile.h - plm module to a native library ---------------*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_CODEGEN_COMPILE_H
+#define PLMC_CODEGEN_COMPILE_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/Error.h"
+#include <string>
+
+namespace plmc {
+
+enum class OutputKind { SharedLibrary, Object, Archive };
+
+struct CompileOptions {
+  /// "native", a level ("x86-64-v2", "x86-64-v3", "x86-64-v4") or an LLVM CPU
+  /// name ("skylake-avx512", "znver3").
+  std::string cpu = "native";
+  /// Compute rows at padding positions too (their values are then what the
+  /// ONNX graph says instead of 0).
+  bool computePadding = false;
+  /// JSON object merged into the library's description as "build".
+  std::string buildRecord = "{}";
+};
+
+struct CompileResult {
+  std::string cpu;        // what was chosen, e.g. "x86-64-v3 (znver3)"
+  uint64_t codeBytes = 0;
+  uint64_t weightBytes = 0;
+};
+
+/// plm (after recognition and passes) to the kernel level: `plm-lower-to-plk`
+/// and friends. Exposed so that --dump-ir and --print-pipeline see them.
+void buildLoweringPipeline(mlir::OpPassManager &pm,
+                           const CompileOptions &options);
+void registerCodeGenPasses();
+
+/// Emits a module that buildLoweringPipeline has lowered. Writes beside, then
+/// renames; on failure nothing is left behind.
+llvm::Expected<CompileResult> emitLibrary(mlir::ModuleOp module,
+                                          const CompileOptions &options,
+                                          OutputKind kind,
+                                          llvm::StringRef outputPath);
+
+/// Checks a --cpu value; an error lists what is known.
+llvm::Error checkCpuName(llvm::StringRef cpu);
+
+} // namespace plmc
+
+#endif // PLMC_CODEGEN_COMPILE_H

@@ -1,0 +1,131 @@
+//===- PLKOps.td - Operations of the kernel-level dialect -*- tablegen -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_DIALECT_PLK_PLKOPS_TD
+#define PLMC_DIALECT_PLK_PLKOPS_TD
+
+include "plmc/Dialect/PLK/PLKDialect.td"
+include "plmc/Dialect/PLM/PLMDialect.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class PLK_Op<string mnemonic, list<Trait> traits = []>
+    : Op<PLK_Dialect, mnemonic, traits>;
+class PLK_PureOp<string mnemonic, list<Trait> traits = []>
+    : PLK_Op<mnemonic, !listconcat(traits, [Pure])>;
+
+def PLK_WeightOp : PLK_Op<"weight", [Symbol]> {
+  let summary = "A constant of the weight section, and its layout";
+  let description = [{
+    Concatenates its sources (plm.parameter symbols) along the columns. Without
+    `panel` the values lie row major as they are; with `panel = W` a [K, N]
+    matrix is stored as [ceil(N / W)][K][W], the last panel padded with zeros:
+    the register tile then reads its W columns of one row of K from one place.
+    `transposed` sources are [N, K] and are turned while they are packed.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, ArrayAttr:$sources,
+                       DenseI64ArrayAttr:$shape, OptionalAttr<I64Attr>:$panel,
+                       DenseBoolArrayAttr:$transposed);
+  let assemblyFormat = "$sym_name $sources $shape (`panel` $panel^)? `transposed` $transposed attr-dict";
+}
+
+def PLK_EmbedOp : PLK_PureOp<"embed"> {
+  let summary = "Sum of table rows for every packed row, optionally normalised";
+  let description = [{
+    Row r of the result is the sum over i of `tables[i][ids_i[source(r)]]`, plus
+    `position[offset + source(r) % sequence]`, normalised if `gamma` is there.
+    The ids are unpacked [batch, sequence] tensors.
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$ids, ArrayAttr:$tables,
+                       OptionalAttr<FlatSymbolRefAttr>:$position,
+                       DefaultValuedAttr<I64Attr, "0">:$offset,
+                       OptionalAttr<FlatSymbolRefAttr>:$gamma,
+                       OptionalAttr<FlatSymbolRefAttr>:$beta,
+                       DefaultValuedAttr<F64Attr, "0.0">:$epsilon);
+  let results = (outs AnyRankedTensor:$result);
+  let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::ValueRange":$ids,
+      "::mlir::ArrayRef<::mlir::Attribute>":$tables,
+      "::mlir::FlatSymbolRefAttr":$position, "int64_t":$offset), [{
+    build($_builder, $_state, result, ids, $_builder.getArrayAttr(tables), position,
+          $_builder.getI64IntegerAttr(offset), /*gamma=*/nullptr, /*beta=*/nullptr,
+          $_builder.getF64FloatAttr(0.0));
+  }]>];
+  let assemblyFormat = "$ids `tables` $tables (`position` $position^)? (`norm` $gamma^)? (`beta` $beta^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def PLK_LinearOp : PLK_PureOp<"linear"> {
+  let summary = "Product with a packed weight, and its epilogue";
+  let description = [{
+    result = norm(activation(input W + bias) + residual), each part optional.
+    Rows are the product of all dimensions but the last.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, Optional<AnyRankedTensor>:$residual,
+                       FlatSymbolRefAttr:$weight, OptionalAttr<FlatSymbolRefAttr>:$bias,
+                       OptionalAttr<PLM_ActivationKindAttr>:$activation,
+                       OptionalAttr<FlatSymbolRefAttr>:$gamma,
+                       OptionalAttr<FlatSymbolRefAttr>:$beta,
+                       DefaultValuedAttr<F64Attr, "0.0">:$epsilon);
+  let results = (outs AnyRankedTensor:$result);
+  let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$input,
+      "::mlir::FlatSymbolRefAttr":$weight, "::mlir::FlatSymbolRefAttr":$bias), [{
+    build($_builder, $_state, result, input, /*residual=*/nullptr, weight, bias,
+          /*activation=*/nullptr, /*gamma=*/nullptr, /*beta=*/nullptr,
+          $_builder.getF64FloatAttr(0.0));
+  }]>];
+  let assemblyFormat = "$input `,` $weight (`bias` $bias^)? (`activation` $activation^)? (`residual` $residual^)? (`norm` $gamma^)? (`beta` $beta^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def PLK_AttentionOp : PLK_PureOp<"attention"> {
+  let summary = "Ragged attention over packed rows";
+  let description = [{
+    Every sequence attends to its own key rows, which come first among its rows;
+    so no mask is read and no work is done for padding. Query, key and value
+    may be one buffer: the offsets name their first column in it.
+  }];
+  let arguments = (ins AnyRankedTensor:$query, AnyRankedTensor:$key, AnyRankedTensor:$value,
+                       I64Attr:$query_offset, I64Attr:$key_offset, I64Attr:$value_offset,
+                       I64Attr:$num_heads, I64Attr:$head_size, I64Attr:$value_size,
+                       F64Attr:$scale);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$query `,` $key `,` $value attr-dict `:` functional-type(operands, results)";
+}
+
+def PLK_NormOp : PLK_PureOp<"norm"> {
+  let summary = "Layer normalisation of rows";
+  let arguments = (ins AnyRankedTensor:$input, FlatSymbolRefAttr:$gamma,
+                       OptionalAttr<FlatSymbolRefAttr>:$beta, F64Attr:$epsilon);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$input `,` $gamma (`beta` $beta^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def PLK_PoolOp : PLK_PureOp<"pool"> {
+  let summary = "One vector a sequence, from its packed rows";
+  let description = [{
+    `first` reads position 0; `mean` and `max` run over the key rows, or over
+    every row with `all_rows`.
+  }];
+  let arguments = (ins PLM_PoolKindAttr:$kind, AnyRankedTensor:$input,
+                       UnitAttr:$all_rows, F64Attr:$epsilon);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$kind $input (`all_rows` $all_rows^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def PLK_PackOp : PLK_PureOp<"pack"> {
+  let summary = "[batch, sequence, ...] to [tokens, ...]: keeps the live rows";
+  let arguments = (ins AnyRankedTensor:$input);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
+def PLK_UnpackOp : PLK_PureOp<"unpack"> {
+  let summary = "[tokens, ...] to [batch, sequence, ...]: other positions are 0";
+  let arguments = (ins AnyRankedTensor:$input);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$input attr-dict `:` functional-type(operands, results)";
+}
+
+#endif // PLMC_DIALECT_PLK_PLKOPS_TD

@@ -1,0 +1,53 @@
+//===- Compress.h - plmc compress -------------------------------*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_DRIVER_COMPRESS_H
+#define PLMC_DRIVER_COMPRESS_H
+
+#include "plmc/CodeGen/Compile.h"
+#include "plmc/Driver/Error.h"
+#include "plmc/Report/CompressReport.h"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace plmc {
+
+enum class OutputFormat { SharedLibrary, Object, Archive, MLIR, ONNX };
+
+/// The format for --emit, or else for the output's extension. UsageError with
+/// the known ones.
+llvm::Expected<OutputFormat> chooseFormat(llvm::StringRef emit,
+                                          llvm::StringRef outputPath);
+/// "so", "o", "a", "mlir", "onnx".
+llvm::StringRef formatName(OutputFormat format);
+
+struct CompressOptions {
+  std::string input;
+  std::string output;
+  std::string emit; // "": by the output's extension
+  std::string target = "x86";
+  std::string cpu = "native";
+  std::vector<std::string> outputs; // to keep; empty: all
+  bool computePadding = false;
+  std::string dumpDirectory; // --dump-ir
+  bool printPipeline = false;
+  std::string reportPath;
+  /// Random cases beside the fixed ones; nullopt: no verification.
+  std::optional<unsigned> verifyCases;
+  bool elideWeights = true; // in .mlir output, dumps and reproducers
+};
+
+/// Import, recognition, passes, code generation, and what was asked for around
+/// them. The table goes to `out`, progress to a terminal's stderr. Nothing is
+/// left at the output's path on failure (but a reproducer beside it when a
+/// pass failed).
+llvm::Error compress(const CompressOptions &options, llvm::raw_ostream &out);
+
+} // namespace plmc
+
+#endif // PLMC_DRIVER_COMPRESS_H

@@ -1,0 +1,64 @@
+//===- CompressReport.h - What a compression run did ------------*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_REPORT_COMPRESSREPORT_H
+#define PLMC_REPORT_COMPRESSREPORT_H
+
+#include "plmc/Analysis/ModelSummary.h"
+#include "plmc/Support/Counters.h"
+#include "llvm/Support/raw_ostream.h"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace plmc {
+
+/// The outcome of a comparison with the reference interpreter.
+struct VerificationReport {
+  int64_t cases = 0;
+  double maxError = 0;  // largest |difference| / scale of the output
+  double tolerance = 0; // what was allowed
+  bool passed = false;
+};
+
+/// Everything that `plmc compress` says at its end.
+struct CompressReport {
+  struct PassRun {
+    std::string name;
+    double seconds = 0;
+    bool changed = false;
+  };
+  struct Unrecognized {
+    std::string node, op, reason;
+  };
+
+  std::string version; // of plmc
+  std::string input, output, format; // format: "so", "o", "a", "mlir", "onnx"
+  std::string pipeline;              // for plmc-opt --pass-pipeline
+  std::vector<std::string> outputs;  // --outputs, empty: all
+  std::string cpu;                   // what was chosen; "" for mlir and onnx
+  uint64_t inputBytes = 0, outputBytes = 0; // with external data
+  uint64_t codeBytes = 0, weightBytes = 0;  // of a library; 0 otherwise
+  /// As imported, and after all passes on plm.
+  ModelSummary before, after;
+  std::vector<Unrecognized> unrecognized;
+  std::vector<PassRun> passes;
+  std::vector<Counter> counters;
+  double seconds = 0; // wall time, without verification
+  double verifySeconds = 0;
+  std::optional<VerificationReport> verification;
+};
+
+/// The short table for the terminal.
+void printTable(const CompressReport &report, llvm::raw_ostream &os);
+
+/// One JSON object; docs/cli.md gives its fields.
+std::string reportToJSON(const CompressReport &report);
+
+} // namespace plmc
+
+#endif // PLMC_REPORT_COMPRESSREPORT_H

@@ -1,0 +1,23 @@
+//===- X86Target.h - x86-64 CPUs ---*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_TARGET_X86_X86TARGET_H
+#define PLMC_TARGET_X86_X86TARGET_H
+
+#include "plmc/CodeGen/TargetInfo.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+namespace plmc {
+
+/// What --cpu means: "native", "x86-64-v2", "-v3", "-v4", or an LLVM CPU name
+/// of at least level v2. An error lists the levels and says how to go on.
+llvm::Expected<TargetInfo> resolveX86Target(llvm::StringRef cpu);
+
+} // namespace plmc
+
+#endif // PLMC_TARGET_X86_X86TARGET_H

@@ -1,0 +1,140 @@
+//===- Compile.cpp - plm module to a native library ---*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "plmc/CodeGen/Compile.h"
+#include "Link.h"
+#include "ModelTables.h"
+#include "NativeCode.h"
+#include "ProgramEmitter.h"
+#include "plmc/CodeGen/Passes.h"
+#include "plmc/Target/X86/X86Target.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Signals.h"
+
+using namespace mlir;
+using namespace plmc;
+
+void plmc::buildLoweringPipeline(OpPassManager &pm,
+                                 const CompileOptions &options) {
+  LowerToPLKOptions lower;
+  lower.computePadding = options.computePadding;
+  if (auto target = resolveX86Target(options.cpu))
+    lower.panelWidth = target->panelWidth();
+  else // emitLibrary reports it
+    llvm::consumeError(target.takeError());
+  pm.addPass(createLowerToPLK(lower));
+  pm.addPass(createFusePLK());
+  pm.addPass(createCSEPass());
+  pm.addPass(createPlanArena());
+}
+
+void plmc::registerCodeGenPasses() { registerPLKPasses(); }
+
+llvm::Error plmc::checkCpuName(StringRef cpu) {
+  auto target = resolveX86Target(cpu);
+  return target ? llvm::Error::success() : target.takeError();
+}
+
+namespace {
+/// A file beside the output that goes away with this object, whatever
+/// happens.
+struct TemporaryFile {
+  std::string path;
+  explicit TemporaryFile(const Twine &path) : path(path.str()) {
+    llvm::sys::RemoveFileOnSignal(this->path);
+  }
+  ~TemporaryFile() {
+    llvm::sys::fs::remove(path);
+    llvm::sys::DontRemoveFileOnSignal(path);
+  }
+};
+
+uint64_t fileSize(StringRef path) {
+  uint64_t size = 0;
+  llvm::sys::fs::file_size(path, size);
+  return size;
+}
+} // namespace
+
+llvm::Expected<CompileResult>
+plmc::emitLibrary(ModuleOp module, const CompileOptions &options,
+                  OutputKind kind, StringRef outputPath) {
+  auto target = resolveX86Target(options.cpu);
+  if (!target)
+    return target.takeError();
+  MLIRContext *context = module.getContext();
+  context->loadDialect<arith::ArithDialect, LLVM::LLVMDialect,
+                       math::MathDialect, scf::SCFDialect,
+                       vector::VectorDialect, func::FuncDialect>();
+
+  // Diagnostics of the emitter become the error of this function.
+  std::string diagnostic;
+  WeightSection weights(module);
+  ProgramInfo info;
+  FailureOr<OwningOpRef<ModuleOp>> kernels = failure();
+  {
+    ScopedDiagnosticHandler handler(context, [&](Diagnostic &d) {
+      if (d.getSeverity() == DiagnosticSeverity::Error && diagnostic.empty())
+        diagnostic = d.str();
+      return success();
+    });
+    kernels = emitProgram(module, *target, weights, info);
+  }
+  if (failed(kernels))
+    return llvm::createStringError(diagnostic.empty() ? "internal error"
+                                                      : diagnostic);
+
+  llvm::LLVMContext llvmContext;
+  auto llvmModule = translateKernels(**kernels, llvmContext, *target);
+  if (!llvmModule)
+    return llvmModule.takeError();
+  auto description =
+      describeModel(module, *target, options, info, weights.size());
+  if (!description)
+    return description.takeError();
+  addModelTables(**llvmModule, module, *target, info, *description);
+
+  TemporaryFile code(outputPath + ".code.o"), data(outputPath + ".weights.o"),
+      result(outputPath + ".tmp");
+  auto undefined = emitObject(std::move(*llvmModule), *target, code.path);
+  if (!undefined)
+    return undefined.takeError();
+  if (llvm::Error error = weights.writeObject(data.path))
+    return std::move(error);
+
+  std::vector<std::string> objects{code.path, data.path};
+  llvm::Error error = llvm::Error::success();
+  switch (kind) {
+  case OutputKind::SharedLibrary:
+    error = linkSharedLibrary(objects, *undefined,
+                              llvm::sys::path::filename(outputPath),
+                              result.path);
+    break;
+  case OutputKind::Object:
+    error = linkRelocatable(objects, result.path);
+    break;
+  case OutputKind::Archive:
+    error = writeArchive(objects, result.path);
+    break;
+  }
+  if (error)
+    return std::move(error);
+  CompileResult compiled;
+  compiled.cpu = target->name;
+  compiled.weightBytes = weights.size();
+  compiled.codeBytes = fileSize(code.path);
+  if (std::error_code ec = llvm::sys::fs::rename(result.path, outputPath))
+    return llvm::createStringError(ec, "cannot write " + outputPath + ": " +
+                                           ec.message());
+  return compiled;
+}

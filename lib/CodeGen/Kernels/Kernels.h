@@ -1,0 +1,100 @@
+//===- Kernels.h - Kernel generators ---*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// Each generator appends one private function to the kernel module and returns
+// it. Arguments are bare pointers and i64 counts; widths are constants of the
+// kernel. Work is given as a half-open range of rows, panels or tasks, so that
+// the caller decides how threads share it.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_LIB_CODEGEN_KERNELS_H
+#define PLMC_LIB_CODEGEN_KERNELS_H
+
+#include "../KernelBuilder.h"
+#include "plmc/Dialect/PLM/PLM.h"
+
+namespace plmc {
+
+//===--- matrix products ---------------------------------------------------===//
+
+/// y = activation(x W + bias) + residual
+struct LinearSpec {
+  int64_t k = 0, n = 0;
+  bool bias = false, residual = false;
+  std::optional<plm::ActivationKind> activation;
+  std::string name() const;
+};
+/// (x, weight panels, bias, residual, y : ptr; row0, row1, panel0, panel1)
+/// Rows are dense: x [rows, k], y and residual [rows, n].
+mlir::func::FuncOp buildLinear(KernelBuilder &b, mlir::ModuleOp module,
+                               const LinearSpec &spec);
+
+/// Accumulators of one register tile: rows x panelVectors vectors, row major.
+/// `a` holds the rows `aStride` bytes apart (a constant or a value), `panel`
+/// is [k][panelWidth].
+struct TileOperands {
+  int64_t rows;
+  Value a;
+  Value aStride;
+  Value panel;
+  Value k;                   // i64
+  int64_t constantK = -1;    // k where it is known: the loop is then unrolled
+};
+llvm::SmallVector<Value> emitTile(KernelBuilder &b, const TileOperands &tile,
+                                  llvm::ArrayRef<Value> init);
+
+//===--- attention ---------------------------------------------------------===//
+
+struct AttentionSpec {
+  int64_t heads = 0, headSize = 0, valueSize = 0;
+  /// Row strides in elements.
+  int64_t queryStride = 0, keyStride = 0, valueStride = 0;
+  float scale = 1;
+  std::string name() const;
+};
+/// Bytes of scratch memory a thread needs are (maxRows + 64) * this.
+int64_t attentionScratchBytesPerRow(int64_t headSize, int64_t valueSize);
+/// (q, k, v, out, seq_start, seq_keys, scratch : ptr; task0, task1)
+/// Tasks are sequence * heads + head; `out` is [tokens, heads * valueSize].
+mlir::func::FuncOp buildAttention(KernelBuilder &b, mlir::ModuleOp module,
+                                  const AttentionSpec &spec);
+
+//===--- rows ----------------------------------------------------------------===//
+
+/// (x, gamma, beta, y : ptr; row0, row1); y may be x. Without beta its
+/// pointer is not read.
+mlir::func::FuncOp buildNorm(KernelBuilder &b, mlir::ModuleOp module,
+                             int64_t width, bool beta, double epsilon);
+
+struct EmbedSpec {
+  int64_t width = 0;
+  llvm::SmallVector<int64_t> tableRows; // of each table
+  llvm::SmallVector<int64_t> idBytes;   // 4 or 8
+  bool position = false;
+  int64_t offset = 0;
+  std::string name() const;
+};
+/// (ids..., tables..., position : ptr; row_source, y, error : ptr;
+///  error code, sequence, row0, row1). An id outside its table reads row 0 and
+/// stores the error code.
+mlir::func::FuncOp buildEmbed(KernelBuilder &b, mlir::ModuleOp module,
+                              const EmbedSpec &spec);
+
+/// (x, y, seq_start, seq_keys, first_row : ptr; sequence0, sequence1)
+mlir::func::FuncOp buildPool(KernelBuilder &b, mlir::ModuleOp module,
+                             plm::PoolKind kind, int64_t width, bool allRows,
+                             double epsilon);
+
+/// (x, y : ptr; row0, row1)
+mlir::func::FuncOp buildL2Normalize(KernelBuilder &b, mlir::ModuleOp module,
+                                    int64_t width, double epsilon);
+
+} // namespace plmc
+
+#endif // PLMC_LIB_CODEGEN_KERNELS_H

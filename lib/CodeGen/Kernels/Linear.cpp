@@ -1,0 +1,197 @@
+//===- Linear.cpp - Matrix product with a packed weight ---*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// The weight lies in panels of one register tile's width, [N / W][K][W], so the
+// inner loop reads one row of W floats and broadcasts one float of each row of x
+// for it:
+//
+//     for k:  for r in rows:  acc[r] += broadcast(x[r][k]) * panel[k]
+//
+// with all accumulators in registers (6 x 16 on AVX2, 14 x 32 on AVX-512). The
+// loops around it: blocks of rows that stay in L2, panels, tiles of rows. A
+// panel of K = 384 stays in L1 while the tiles of a block pass over it; with
+// few rows the whole weight is streamed exactly once. There is no blocking
+// over K: at the widths of BERT it costs more than it saves.
+//
+// A row count that is no multiple of the tile ends in two tiles of nearly equal
+// height (8 rows are 4 + 4, not 6 + 2): a low tile has too few independent
+// accumulators to keep the multipliers busy.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernels.h"
+#include "../VectorMath.h"
+
+using namespace mlir;
+using namespace plmc;
+
+std::string LinearSpec::name() const {
+  std::string text = llvm::formatv("linear_{0}x{1}", k, n);
+  if (bias)
+    text += "_bias";
+  if (activation)
+    text += "_" + plm::stringifyActivationKind(*activation).str();
+  if (residual)
+    text += "_residual";
+  return text;
+}
+
+SmallVector<Value> plmc::emitTile(KernelBuilder &b, const TileOperands &tile,
+                                  ArrayRef<Value> init) {
+  int64_t vectors = b.target.panelVectors;
+  int64_t unroll = 1;
+  for (int64_t candidate : {4, 2})
+    if (unroll == 1 && tile.constantK > 0 && tile.constantK % candidate == 0)
+      unroll = candidate;
+
+  SmallVector<Value> rows;
+  for (int64_t r = 0; r < tile.rows; ++r)
+    rows.push_back(b.offset(tile.a, b.mul(tile.aStride, b.c(r))));
+
+  return b.loop(
+      b.c(0), tile.k, unroll, init, [&](Value k, ValueRange carried) {
+        SmallVector<Value> acc(carried);
+        Value panel = b.at(tile.panel, k, b.target.panelWidth() * 4);
+        for (int64_t u = 0; u < unroll; ++u) {
+          SmallVector<Value> weights;
+          for (int64_t v = 0; v < vectors; ++v)
+            weights.push_back(b.load(
+                b.vf32, b.offset(panel, (u * vectors + v) *
+                                            b.target.lanes * 4)));
+          for (int64_t r = 0; r < tile.rows; ++r) {
+            Value x = b.broadcast(
+                b.load(b.f32, b.offset(b.at(rows[r], k), u * 4)));
+            for (int64_t v = 0; v < vectors; ++v)
+              acc[r * vectors + v] =
+                  b.fma(x, weights[v], acc[r * vectors + v]);
+          }
+        }
+        return acc;
+      });
+}
+
+/// One tile: (x, panel, bias, residual, y : ptr), all at the tile's first row
+/// and column. `valid` columns of the panel exist.
+static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
+                                    const LinearSpec &spec, StringRef name,
+                                    int64_t rows, int64_t valid) {
+  auto func = b.beginFunction(module, name, {b.ptr, b.ptr, b.ptr, b.ptr, b.ptr});
+  func.setPrivate();
+  Value x = func.getArgument(0), panel = func.getArgument(1),
+        bias = func.getArgument(2), residual = func.getArgument(3),
+        y = func.getArgument(4);
+  int64_t lanes = b.target.lanes, vectors = b.target.panelVectors;
+  auto validOf = [&](int64_t v) {
+    return std::clamp<int64_t>(valid - v * lanes, 0, lanes);
+  };
+
+  SmallVector<Value> start;
+  for (int64_t v = 0; v < vectors; ++v)
+    start.push_back(spec.bias && validOf(v)
+                        ? b.loadVec(b.offset(bias, v * lanes * 4), validOf(v))
+                        : b.splat(0));
+  SmallVector<Value> init;
+  for (int64_t r = 0; r < rows; ++r)
+    llvm::append_range(init, start);
+
+  TileOperands tile{rows, x, b.c(spec.k * 4), panel, b.c(spec.k), spec.k};
+  SmallVector<Value> acc = emitTile(b, tile, init);
+
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t v = 0; v < vectors; ++v) {
+      if (!validOf(v))
+        continue;
+      int64_t at = (r * spec.n + v * lanes) * 4;
+      Value value = acc[r * vectors + v];
+      if (spec.activation)
+        value = emitActivation(b, *spec.activation, value);
+      if (spec.residual)
+        value =
+            b.fadd(value, b.loadVec(b.offset(residual, at), validOf(v)));
+      b.storeVec(value, b.offset(y, at), validOf(v));
+    }
+  b.endFunction();
+  return func;
+}
+
+func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
+                               const LinearSpec &spec) {
+  int64_t tileRows = b.target.tileRows, width = b.target.panelWidth();
+  int64_t wholePanels = spec.n / width, tail = spec.n % width;
+  std::string name = spec.name();
+
+  SmallVector<func::FuncOp> whole(tileRows + 1), last(tileRows + 1);
+  for (int64_t rows = 1; rows <= tileRows; ++rows) {
+    if (wholePanels)
+      whole[rows] = buildLinearTile(
+          b, module, spec, llvm::formatv("{0}_m{1}", name, rows).str(), rows,
+          width);
+    if (tail)
+      last[rows] = buildLinearTile(
+          b, module, spec, llvm::formatv("{0}_m{1}_tail", name, rows).str(),
+          rows, tail);
+  }
+
+  auto func = b.beginFunction(
+      module, name,
+      {b.ptr, b.ptr, b.ptr, b.ptr, b.ptr, b.i64, b.i64, b.i64, b.i64});
+  func.setPrivate();
+  Value x = func.getArgument(0), weight = func.getArgument(1),
+        bias = func.getArgument(2), residual = func.getArgument(3),
+        y = func.getArgument(4), row0 = func.getArgument(5),
+        row1 = func.getArgument(6), panel0 = func.getArgument(7),
+        panel1 = func.getArgument(8);
+
+  // Rows of x that share the L2 with the panels that pass by.
+  int64_t block = std::clamp<int64_t>(192 * 1024 / (4 * spec.k), 24, 192);
+  block = block / tileRows * tileRows;
+
+  b.loop(row0, row1, block, [&](Value begin) {
+    Value count = b.sub(b.min(b.add(begin, block), row1), begin);
+    Value full = b.div(count, b.c(tileRows));
+    Value rest = b.rem(count, b.c(tileRows));
+    // Two nearly equal tiles instead of one whole and a low one.
+    Value split = arith::AndIOp::create(
+        b, b.loc, b.lt(b.c(0), rest), b.lt(b.c(0), full));
+    full = b.select(split, b.sub(full, b.c(1)), full);
+    Value left = b.select(split, b.add(rest, tileRows), rest);
+    Value first = b.select(split, b.ceilDiv(left, 2), rest);
+    Value second = b.sub(left, first);
+
+    b.loop(panel0, panel1, 1, [&](Value p) {
+      Value panel = b.at(weight, p, spec.k * width * 4);
+      Value column = b.mul(p, width);
+      auto runTiles = [&](ArrayRef<func::FuncOp> tiles) {
+        auto tileAt = [&](int64_t rows, Value row) {
+          Value at = b.add(b.mul(row, spec.n), column);
+          b.call(tiles[rows],
+                 {b.at(x, row, spec.k * 4), panel, b.at(bias, column),
+                  b.at(residual, at), b.at(y, at)});
+        };
+        b.loop(b.c(0), full, 1, [&](Value i) {
+          tileAt(tileRows, b.add(begin, b.mul(i, tileRows)));
+        });
+        Value row = b.add(begin, b.mul(full, tileRows));
+        for (Value height : {first, second}) {
+          for (int64_t rows = 1; rows <= tileRows; ++rows)
+            b.ifThen(b.eq(height, b.c(rows)), [&] { tileAt(rows, row); });
+          row = b.add(row, first);
+        }
+      };
+      if (!tail)
+        return runTiles(whole);
+      if (!wholePanels)
+        return runTiles(last);
+      b.ifThenElse(
+          b.lt(p, b.c(wholePanels)), [&] { runTiles(whole); },
+          [&] { runTiles(last); });
+    });
+  });
+  b.endFunction();
+  return func;
+}

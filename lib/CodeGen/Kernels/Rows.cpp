@@ -1,0 +1,206 @@
+//===- Rows.cpp - Kernels that work row by row ---*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Kernels.h"
+#include <limits>
+
+using namespace mlir;
+using namespace plmc;
+
+/// Normalises one row in three passes over it: it is in L1. The variance is
+/// taken from deviations, not from squares, so that a large mean costs no
+/// digits.
+static void emitNormRow(KernelBuilder &b, Value x, Value y, Value gamma,
+                        Value beta, int64_t width, double epsilon) {
+  Value zero = b.splat(0);
+  Value perElement = b.f(1.0f / width);
+  auto sum = b.forColumns(width, ValueRange{zero},
+                          [&](Value i, int64_t valid, ValueRange carried) {
+                            return SmallVector<Value>{b.fadd(
+                                carried[0], b.loadVec(b.at(x, i), valid))};
+                          });
+  Value mean = b.broadcast(b.fmul(b.reduceAdd(sum[0]), perElement));
+  auto squares = b.forColumns(
+      width, ValueRange{zero},
+      [&](Value i, int64_t valid, ValueRange carried) {
+        Value d = b.fsub(b.loadVec(b.at(x, i), valid), mean);
+        if (valid < b.target.lanes) { // absent lanes would add mean^2
+          SmallVector<bool> bits(b.target.lanes);
+          std::fill_n(bits.begin(), valid, true);
+          auto type = VectorType::get({b.target.lanes}, b.i1);
+          Value mask = arith::ConstantOp::create(
+              b, b.loc, type, DenseElementsAttr::get(type, bits));
+          d = b.select(mask, d, zero);
+        }
+        return SmallVector<Value>{b.fma(d, d, carried[0])};
+      });
+  Value variance = b.fmul(b.reduceAdd(squares[0]), perElement);
+  Value inverse = b.broadcast(b.fdiv(
+      b.f(1), b.sqrt(b.fadd(variance, b.f(static_cast<float>(epsilon))))));
+  b.forColumns(width, [&](Value i, int64_t valid) {
+    Value d = b.fsub(b.loadVec(b.at(x, i), valid), mean);
+    Value g = b.fmul(inverse, b.loadVec(b.at(gamma, i), valid));
+    Value result = beta ? b.fma(d, g, b.loadVec(b.at(beta, i), valid))
+                        : b.fmul(d, g);
+    b.storeVec(result, b.at(y, i), valid);
+  });
+}
+
+func::FuncOp plmc::buildNorm(KernelBuilder &b, ModuleOp module, int64_t width,
+                             bool beta, double epsilon) {
+  auto func = b.beginFunction(
+      module,
+      llvm::formatv("norm_{0}{1}_{2:x}", width, beta ? "_beta" : "",
+                    llvm::bit_cast<uint64_t>(epsilon))
+          .str(),
+      {b.ptr, b.ptr, b.ptr, b.ptr, b.i64, b.i64});
+  func.setPrivate();
+  b.loop(func.getArgument(4), func.getArgument(5), 1, [&](Value row) {
+    emitNormRow(b, b.at(func.getArgument(0), row, width * 4),
+                b.at(func.getArgument(3), row, width * 4), func.getArgument(1),
+                beta ? func.getArgument(2) : Value(), width, epsilon);
+  });
+  b.endFunction();
+  return func;
+}
+
+std::string EmbedSpec::name() const {
+  std::string text = llvm::formatv("embed_{0}", width);
+  for (auto [rows, bytes] : llvm::zip(tableRows, idBytes))
+    text += llvm::formatv("_{0}i{1}", rows, bytes * 8).str();
+  if (position)
+    text += llvm::formatv("_position{0}", offset).str();
+  return text;
+}
+
+func::FuncOp plmc::buildEmbed(KernelBuilder &b, ModuleOp module,
+                              const EmbedSpec &spec) {
+  size_t tables = spec.tableRows.size();
+  SmallVector<Type> arguments(2 * tables + 4, b.ptr);
+  arguments.append(4, b.i64);
+  auto func = b.beginFunction(module, spec.name(), arguments);
+  func.setPrivate();
+  auto argument = [&](size_t index) -> Value {
+    return func.getArgument(index);
+  };
+  Value position = argument(2 * tables), rowSource = argument(2 * tables + 1),
+        y = argument(2 * tables + 2), error = argument(2 * tables + 3),
+        errorCode = argument(2 * tables + 4),
+        sequence = argument(2 * tables + 5);
+
+  b.loop(argument(2 * tables + 6), argument(2 * tables + 7), 1, [&](Value row) {
+    Value source = b.loadI32(rowSource, row);
+    SmallVector<Value> addends;
+    for (size_t t = 0; t < tables; ++t) {
+      Value id = spec.idBytes[t] == 8
+                     ? b.load(b.i64, b.at(argument(t), source, 8))
+                     : b.loadI32(argument(t), source);
+      // Unsigned: a negative id is as wrong as one past the end.
+      Value good = arith::CmpIOp::create(b, b.loc, arith::CmpIPredicate::ult,
+                                         id, b.c(spec.tableRows[t]));
+      b.ifThenElse(good, [] {}, [&] { b.store(errorCode, error); });
+      id = b.select(good, id, b.c(0));
+      addends.push_back(b.at(argument(tables + t), id, spec.width * 4));
+    }
+    if (spec.position)
+      addends.push_back(b.at(position,
+                             b.add(b.rem(source, sequence), spec.offset),
+                             spec.width * 4));
+    Value target = b.at(y, row, spec.width * 4);
+    b.forColumns(spec.width, [&](Value i, int64_t valid) {
+      Value sum = b.loadVec(b.at(addends[0], i), valid);
+      for (Value addend : ArrayRef<Value>(addends).drop_front())
+        sum = b.fadd(sum, b.loadVec(b.at(addend, i), valid));
+      b.storeVec(sum, b.at(target, i), valid);
+    });
+  });
+  b.endFunction();
+  return func;
+}
+
+func::FuncOp plmc::buildPool(KernelBuilder &b, ModuleOp module,
+                             plm::PoolKind kind, int64_t width, bool allRows,
+                             double epsilon) {
+  auto func = b.beginFunction(
+      module,
+      llvm::formatv("pool_{0}_{1}{2}_{3:x}", plm::stringifyPoolKind(kind),
+                    width, allRows ? "_all" : "",
+                    llvm::bit_cast<uint64_t>(epsilon))
+          .str(),
+      {b.ptr, b.ptr, b.ptr, b.ptr, b.ptr, b.i64, b.i64});
+  func.setPrivate();
+  Value x = func.getArgument(0), seqStart = func.getArgument(2),
+        seqKeys = func.getArgument(3), firstRow = func.getArgument(4);
+
+  b.loop(func.getArgument(5), func.getArgument(6), 1, [&](Value sequence) {
+    Value y = b.at(func.getArgument(1), sequence, width * 4);
+    if (kind == plm::PoolKind::First) {
+      Value source = b.at(x, b.loadI32(firstRow, sequence), width * 4);
+      b.forColumns(width, [&](Value i, int64_t valid) {
+        b.storeVec(b.loadVec(b.at(source, i), valid), b.at(y, i), valid);
+      });
+      return;
+    }
+    Value start = b.loadI32(seqStart, sequence);
+    Value count = allRows
+                      ? b.sub(b.loadI32(seqStart, b.add(sequence, 1)), start)
+                      : b.loadI32(seqKeys, sequence);
+    bool mean = kind == plm::PoolKind::Mean;
+    Value inverse;
+    if (mean) {
+      Value number = arith::SIToFPOp::create(b, b.loc, b.f32, count);
+      inverse = b.broadcast(b.fdiv(
+          b.f(1), b.fmax(number, b.f(static_cast<float>(epsilon)))));
+    }
+    float lowest =
+        allRows ? -std::numeric_limits<float>::infinity() : -1e9f;
+    b.forColumns(width, [&](Value i, int64_t valid) {
+      auto result = b.loop(
+          b.c(0), count, 1, ValueRange{b.splat(mean ? 0.0f : lowest)},
+          [&](Value row, ValueRange carried) {
+            Value value = b.loadVec(
+                b.at(b.at(x, b.add(start, row), width * 4), i), valid);
+            return SmallVector<Value>{mean ? b.fadd(carried[0], value)
+                                           : b.fmax(carried[0], value)};
+          });
+      b.storeVec(mean ? b.fmul(result[0], inverse) : result[0], b.at(y, i),
+                 valid);
+    });
+  });
+  b.endFunction();
+  return func;
+}
+
+func::FuncOp plmc::buildL2Normalize(KernelBuilder &b, ModuleOp module,
+                                    int64_t width, double epsilon) {
+  auto func = b.beginFunction(
+      module,
+      llvm::formatv("l2_normalize_{0}_{1:x}", width,
+                    llvm::bit_cast<uint64_t>(epsilon))
+          .str(),
+      {b.ptr, b.ptr, b.i64, b.i64});
+  func.setPrivate();
+  b.loop(func.getArgument(2), func.getArgument(3), 1, [&](Value row) {
+    Value x = b.at(func.getArgument(0), row, width * 4);
+    Value y = b.at(func.getArgument(1), row, width * 4);
+    auto sum = b.forColumns(
+        width, ValueRange{b.splat(0)},
+        [&](Value i, int64_t valid, ValueRange carried) {
+          Value value = b.loadVec(b.at(x, i), valid);
+          return SmallVector<Value>{b.fma(value, value, carried[0])};
+        });
+    Value norm = b.sqrt(b.reduceAdd(sum[0]));
+    Value inverse = b.broadcast(b.fdiv(
+        b.f(1), b.fmax(norm, b.f(static_cast<float>(epsilon)))));
+    b.forColumns(width, [&](Value i, int64_t valid) {
+      b.storeVec(b.fmul(b.loadVec(b.at(x, i), valid), inverse), b.at(y, i),
+                 valid);
+    });
+  });
+  b.endFunction();
+  return func;
+}

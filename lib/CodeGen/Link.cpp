@@ -1,0 +1,123 @@
+//===- Link.cpp - Objects to a library ---*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// The user's machine needs no compiler, no linker and no libc headers: LLD is
+// part of plmc, and libc.so.6 is stood in for by an interface stub that has
+// just the names we use. The library then says DT_NEEDED libc.so.6, and a name
+// that libc lacks is an error here and not when the library is loaded.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Link.h"
+#include "lld/Common/Driver.h"
+#include "llvm/BinaryFormat/ELF.h"
+#include "llvm/InterfaceStub/ELFObjHandler.h"
+#include "llvm/InterfaceStub/IFSStub.h"
+#include "llvm/Object/ArchiveWriter.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+LLD_HAS_DRIVER(elf)
+
+using namespace plmc;
+
+static llvm::Error runLLD(llvm::ArrayRef<std::string> arguments) {
+  static bool usable = true;
+  if (!usable)
+    return llvm::createStringError("internal: the linker cannot run again");
+  std::vector<const char *> argv{"ld.lld"};
+  for (const std::string &argument : arguments)
+    argv.push_back(argument.c_str());
+  std::string output;
+  llvm::raw_string_ostream stream(output);
+  lld::Result result =
+      lld::lldMain(argv, stream, stream, {{lld::Gnu, &lld::elf::link}});
+  usable = result.canRunAgain;
+  if (result.retCode == 0)
+    return llvm::Error::success();
+  llvm::StringRef first = llvm::StringRef(output).split('\n').first;
+  return llvm::createStringError("linking failed: " + first);
+}
+
+/// What the emitted code may take from libc: names that every glibc since 2.34
+/// (and the dynamic loader with it) has.
+static bool isLibcSymbol(llvm::StringRef name) {
+  static const llvm::StringRef names[] = {
+      "memcpy",         "memset",
+      "memmove",        "malloc",
+      "free",           "calloc",
+      "realloc",        "aligned_alloc",
+      "posix_memalign", "syscall",
+      "sched_yield",    "sched_getaffinity",
+      "vsnprintf",      "snprintf",
+      "strlen",         "memcmp",
+      "strcmp",         "sysconf",
+      "getpid",         "__tls_get_addr",
+      "__errno_location", "abort"};
+  return llvm::is_contained(names, name) || name.starts_with("pthread_");
+}
+
+llvm::Error plmc::linkSharedLibrary(llvm::ArrayRef<std::string> objects,
+                                    llvm::ArrayRef<std::string> undefined,
+                                    llvm::StringRef soname,
+                                    llvm::StringRef path) {
+  llvm::ifs::IFSStub stub;
+  stub.SoName = "libc.so.6";
+  stub.Target.ArchString = "x86_64";
+  stub.Target.Arch = static_cast<llvm::ifs::IFSArch>(llvm::ELF::EM_X86_64);
+  stub.Target.BitWidth = llvm::ifs::IFSBitWidthType::IFS64;
+  stub.Target.Endianness = llvm::ifs::IFSEndiannessType::Little;
+  for (const std::string &name : undefined) {
+    if (!isLibcSymbol(name))
+      return llvm::createStringError(
+          "internal: generated code calls '" + name +
+          "', which libc does not have; please report this model");
+    llvm::ifs::IFSSymbol symbol(name);
+    symbol.Type = llvm::ifs::IFSSymbolType::Func;
+    stub.Symbols.push_back(symbol);
+  }
+  std::string stubPath = (path + ".libc.so").str();
+  if (llvm::Error error = llvm::ifs::writeBinaryStub(stubPath, stub))
+    return error;
+
+  std::vector<std::string> arguments{
+      "-shared",    "-Bsymbolic",       "--hash-style=gnu",
+      "-z",         "defs",             "-z",
+      "relro",      "-z",               "now",
+      "-z",         "noexecstack",      "--strip-all",
+      "--build-id", "--no-as-needed",   "-soname",
+      soname.str(), "-o",               path.str()};
+  arguments.insert(arguments.end(), objects.begin(), objects.end());
+  arguments.push_back(stubPath);
+  llvm::Error error = runLLD(arguments);
+  llvm::sys::fs::remove(stubPath);
+  return error;
+}
+
+llvm::Error plmc::linkRelocatable(llvm::ArrayRef<std::string> objects,
+                                  llvm::StringRef path) {
+  std::vector<std::string> arguments{"-r", "-o", path.str()};
+  arguments.insert(arguments.end(), objects.begin(), objects.end());
+  return runLLD(arguments);
+}
+
+llvm::Error plmc::writeArchive(llvm::ArrayRef<std::string> objects,
+                               llvm::StringRef path) {
+  std::vector<llvm::NewArchiveMember> members;
+  for (const std::string &object : objects) {
+    auto member = llvm::NewArchiveMember::getFile(object, /*Deterministic=*/true);
+    if (!member)
+      return member.takeError();
+    member->MemberName = llvm::sys::path::filename(object);
+    members.push_back(std::move(*member));
+  }
+  return llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab,
+                            llvm::object::Archive::K_GNU,
+                            /*Deterministic=*/true, /*Thin=*/false);
+}

@@ -1,0 +1,31 @@
+//===- ModelTables.h - What a library says about itself ---*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_LIB_CODEGEN_MODELTABLES_H
+#define PLMC_LIB_CODEGEN_MODELTABLES_H
+
+#include "ProgramEmitter.h"
+#include "plmc/CodeGen/Compile.h"
+#include "llvm/IR/Module.h"
+
+namespace plmc {
+
+/// The JSON of plm_describe; docs/abi.md has the schema.
+llvm::Expected<std::string>
+describeModel(mlir::ModuleOp module, const TargetInfo &target,
+              const CompileOptions &options, const ProgramInfo &info,
+              int64_t weightBytes);
+
+/// Adds the constant `plm_generated` (struct plm_gen_model) and what it points
+/// to.
+void addModelTables(llvm::Module &llvmModule, mlir::ModuleOp module,
+                    const TargetInfo &target, const ProgramInfo &info,
+                    llvm::StringRef description);
+
+} // namespace plmc
+
+#endif // PLMC_LIB_CODEGEN_MODELTABLES_H

@@ -1,0 +1,44 @@
+//===- ProgramEmitter.h - The function that runs a model ---*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_LIB_CODEGEN_PROGRAMEMITTER_H
+#define PLMC_LIB_CODEGEN_PROGRAMEMITTER_H
+
+#include "WeightSection.h"
+#include "plmc/CodeGen/TargetInfo.h"
+#include "plmc/Dialect/PLM/DimExpr.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/OwningOpRef.h"
+
+namespace plmc {
+
+/// What the tables of the library say besides the code (ModelTables.cpp).
+struct ProgramInfo {
+  std::vector<std::string> symbols; // input dimension symbols
+  struct IdCheck {
+    int32_t input;
+    int64_t limit;
+  };
+  std::vector<IdCheck> idChecks;
+  std::vector<std::string> constraintMessages;
+  std::vector<std::string> indexCheckMessages;
+  int64_t numSlots = 0;
+};
+
+/// Emits, into a module of arith/scf/vector/llvm functions:
+///   plm_gen_run(frame, thread, threads)
+///   plm_gen_plan(dims, threads, slots) -> bytes
+///   plm_gen_check(dims) -> i32
+///   plm_gen_output_dims(dims, shapes)
+/// and the kernels that they call. `module` has been through PlanArena.
+mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>>
+emitProgram(mlir::ModuleOp module, const TargetInfo &target,
+            WeightSection &weights, ProgramInfo &info);
+
+} // namespace plmc
+
+#endif // PLMC_LIB_CODEGEN_PROGRAMEMITTER_H

@@ -1,0 +1,233 @@
+//===- Reductions.cpp - Tensor operations along axes ---*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "../VectorMath.h"
+#include "TensorOps.h"
+#include <limits>
+
+using namespace mlir;
+using namespace plmc;
+
+void TensorOpEmitter::matmul(const Buffer &lhs, const Buffer &rhs,
+                             const Buffer &out) {
+  // Row by row of the result, adding scaled rows of rhs: the inner loop is
+  // contiguous in both.
+  int64_t rank = out.rank();
+  SmallVector<Value> outStrides = strides(out);
+  auto operandStrides = [&](const Buffer &operand) {
+    SmallVector<Value> own = strides(operand);
+    SmallVector<Value> batch(rank - 2, b.c(0));
+    for (int64_t i = 0; i < operand.rank() - 2; ++i)
+      if (!operand.dims[i].isConstant(1))
+        batch[rank - operand.rank() + i] = own[i];
+    batch.push_back(own[operand.rank() - 2]);
+    batch.push_back(own[operand.rank() - 1]);
+    return batch;
+  };
+  SmallVector<Value> lhsStrides = operandStrides(lhs),
+                     rhsStrides = operandStrides(rhs);
+  SmallVector<DimExpr> outer(out.dims.begin(), out.dims.end() - 1);
+  Value k = dim(lhs.dims.back()), n = dim(out.dims.back());
+  Type type = out.element;
+  bool isFloat = isa<FloatType>(type);
+  forEach(outer, [&](Indices where) {
+    SmallVector<Value> at(where);
+    at.push_back(b.c(0));
+    Buffer row = out;
+    row.address = address(out, outStrides, at);
+    Value one = b.c(1);
+    b.loop(b.c(0), n, 1, [&](Value j) {
+      storeElement(row, {one}, {j}, zeroOf(type));
+    });
+    b.loop(b.c(0), k, 1, [&](Value i) {
+      SmallVector<Value> lhsAt(where);
+      lhsAt.push_back(i);
+      Value scale = loadElement(lhs, lhsStrides, lhsAt);
+      SmallVector<Value> rhsAt(where.begin(), where.end() - 1);
+      rhsAt.push_back(i);
+      rhsAt.push_back(b.c(0));
+      Buffer source = rhs;
+      source.address = address(rhs, rhsStrides, rhsAt);
+      b.loop(b.c(0), n, 1, [&](Value j) {
+        Value x = loadElement(source, {one}, {j});
+        Value sum = loadElement(row, {one}, {j});
+        sum = isFloat
+                  ? b.fma(scale, x, sum)
+                  : Value(arith::AddIOp::create(
+                        b, b.loc, sum,
+                        arith::MulIOp::create(b, b.loc, scale, x)));
+        storeElement(row, {one}, {j}, sum);
+      });
+    });
+  });
+}
+
+void TensorOpEmitter::reduce(plm::ReduceOp op, const Buffer &in,
+                             const Buffer &out) {
+  using K = plm::ReduceKind;
+  K kind = op.getKind();
+  Type type = in.element;
+  bool isFloat = isa<FloatType>(type);
+  SmallVector<Value> inStrides = strides(in), outStrides = strides(out);
+  ArrayRef<int64_t> axes = op.getAxes();
+  SmallVector<DimExpr> kept, reduced;
+  DimExpr count(1);
+  for (auto [index, size] : llvm::enumerate(in.dims)) {
+    if (llvm::is_contained(axes, int64_t(index))) {
+      reduced.push_back(size);
+      count = count * size;
+    } else {
+      kept.push_back(size);
+    }
+  }
+  auto constant = [&](double value) -> Value {
+    if (isFloat)
+      return arith::ConstantOp::create(b, b.loc, b.getFloatAttr(type, value));
+    return arith::ConstantIntOp::create(b, b.loc, static_cast<int64_t>(value),
+                                        type.getIntOrFloatBitWidth());
+  };
+  Value start;
+  if (kind == K::Max || kind == K::Min) {
+    double sign = kind == K::Max ? -1 : 1;
+    if (isFloat)
+      start = constant(sign * std::numeric_limits<double>::infinity());
+    else {
+      unsigned width = type.getIntOrFloatBitWidth();
+      bool isUnsigned = type.isUnsignedInteger() || width == 1;
+      APInt extreme =
+          kind == K::Max
+              ? (isUnsigned ? APInt::getMinValue(width)
+                            : APInt::getSignedMinValue(width))
+              : (isUnsigned ? APInt::getMaxValue(width)
+                            : APInt::getSignedMaxValue(width));
+      start = arith::ConstantOp::create(
+          b, b.loc, b.getIntegerAttr(b.getIntegerType(width), extreme));
+    }
+  } else {
+    start = constant(kind == K::Prod ? 1 : 0);
+  }
+  auto combine = [&](Value acc, Value x) -> Value {
+    switch (kind) {
+    case K::Max:
+      return binary(op, plm::BinaryKind::Max, acc, x, type);
+    case K::Min:
+      return binary(op, plm::BinaryKind::Min, acc, x, type);
+    case K::Prod:
+      return binary(op, plm::BinaryKind::Mul, acc, x, type);
+    case K::L1:
+      x = unary(op, plm::UnaryKind::Abs, x, type);
+      break;
+    case K::L2:
+    case K::SumSquare:
+      x = binary(op, plm::BinaryKind::Mul, x, x, type);
+      break;
+    default:
+      break;
+    }
+    if (!isFloat)
+      return arith::AddIOp::create(b, b.loc, acc, x);
+    // Free order, so that the sum is vectorised.
+    return arith::AddFOp::create(b, b.loc, acc, x,
+                                 arith::FastMathFlags::reassoc);
+  };
+
+  forEach(kept, [&](Indices where) {
+    SmallVector<Value> at(in.rank());
+    size_t next = 0;
+    for (int64_t i = 0; i < in.rank(); ++i)
+      if (!llvm::is_contained(axes, i))
+        at[i] = where[next++];
+    std::function<Value(size_t, Value)> nest = [&](size_t depth,
+                                                   Value acc) -> Value {
+      if (depth == reduced.size())
+        return combine(acc, loadElement(in, inStrides, at));
+      return b.loop(b.c(0), dim(reduced[depth]), 1, ValueRange{acc},
+                    [&](Value index, ValueRange carried) {
+                      at[axes[depth]] = index;
+                      return SmallVector<Value>{nest(depth + 1, carried[0])};
+                    })[0];
+    };
+    Value result = nest(0, start);
+    if (kind == K::Mean) {
+      Value number = dim(count);
+      result = binary(op, plm::BinaryKind::Div, result,
+                      cast(number, b.i64, type), type);
+    } else if (kind == K::L2 && isFloat) {
+      result = b.sqrt(result);
+    }
+    SmallVector<Value> outAt;
+    next = 0;
+    for (int64_t i = 0; i < in.rank(); ++i) {
+      if (!llvm::is_contained(axes, i))
+        outAt.push_back(where[next++]);
+      else if (op.getKeepdims())
+        outAt.push_back(b.c(0));
+    }
+    storeElement(out, outStrides, outAt, result);
+  });
+}
+
+void TensorOpEmitter::softmax(plm::SoftmaxOp op, const Buffer &in,
+                              const Buffer &out) {
+  SmallVector<Value> inStrides = strides(in), outStrides = strides(out);
+  int64_t axis = op.getAxis();
+  SmallVector<DimExpr> outer(in.dims);
+  outer[axis] = DimExpr(1);
+  Value length = dim(in.dims[axis]);
+  forEach(outer, [&](Indices where) {
+    SmallVector<Value> at(where);
+    at[axis] = b.c(0);
+    Buffer source = in, target = out;
+    source.address = address(in, inStrides, at);
+    target.address = address(out, outStrides, at);
+    Value inStride = inStrides[axis], outStride = outStrides[axis];
+    Value lowest = b.f(-std::numeric_limits<float>::infinity());
+    Value max = b.loop(b.c(0), length, 1, ValueRange{lowest},
+                       [&](Value i, ValueRange carried) {
+                         Value x = loadElement(source, {inStride}, {i});
+                         return SmallVector<Value>{arith::MaximumFOp::create(
+                             b, b.loc, carried[0], x)};
+                       })[0];
+    Value sum = b.loop(
+        b.c(0), length, 1, ValueRange{b.f(0)},
+        [&](Value i, ValueRange carried) {
+          Value x = loadElement(source, {inStride}, {i});
+          Value p = emitExp(b, b.fsub(x, max));
+          storeElement(target, {outStride}, {i}, p);
+          return SmallVector<Value>{arith::AddFOp::create(
+              b, b.loc, carried[0], p, arith::FastMathFlags::reassoc)};
+        })[0];
+    Value inverse = b.fdiv(b.f(1), sum);
+    b.loop(b.c(0), length, 1, [&](Value i) {
+      storeElement(target, {outStride}, {i},
+                   b.fmul(loadElement(target, {outStride}, {i}), inverse));
+    });
+  });
+}
+
+void TensorOpEmitter::cumsum(plm::CumSumOp op, const Buffer &in,
+                             const Buffer &out) {
+  SmallVector<Value> inStrides = strides(in), outStrides = strides(out);
+  int64_t axis = op.getAxis();
+  SmallVector<DimExpr> outer(in.dims);
+  outer[axis] = DimExpr(1);
+  Value length = dim(in.dims[axis]);
+  forEach(outer, [&](Indices where) {
+    SmallVector<Value> at(where);
+    b.loop(b.c(0), length, 1, ValueRange{zeroOf(in.element)},
+           [&](Value i, ValueRange carried) {
+             at[axis] =
+                 op.getReverse() ? b.sub(b.sub(length, b.c(1)), i) : i;
+             Value x = loadElement(in, inStrides, at);
+             Value sum = binary(op, plm::BinaryKind::Add, carried[0], x,
+                                in.element);
+             storeElement(out, outStrides, at,
+                          op.getExclusive() ? Value(carried[0]) : sum);
+             return SmallVector<Value>{sum};
+           });
+  });
+}

@@ -1,0 +1,255 @@
+//===- WeightSection.cpp - The weights of an emitted library ---*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// The object file is written by hand: through LLVM's assembler, 435 MB of
+// weights would be held in memory twice. Here they are packed one by one into
+// the file, and the linker copies pages.
+//
+//===----------------------------------------------------------------------===//
+
+#include "WeightSection.h"
+#include "plmc/Interpreter/Interpreter.h"
+#include "llvm/BinaryFormat/ELF.h"
+#include "llvm/Support/FileSystem.h"
+
+using namespace mlir;
+using namespace plmc;
+
+static constexpr int64_t alignment = 64;
+
+llvm::Expected<int64_t> WeightSection::add(Operation *op, int64_t bytes) {
+  auto [it, inserted] = offsets.try_emplace(op, total);
+  if (inserted) {
+    entries.push_back({op, total, bytes});
+    total += llvm::alignTo(bytes, alignment);
+  }
+  return it->second;
+}
+
+static int64_t product(ArrayRef<int64_t> shape) {
+  int64_t count = 1;
+  for (int64_t size : shape)
+    count *= size;
+  return count;
+}
+
+llvm::Expected<int64_t> WeightSection::offsetOf(StringRef symbol) {
+  Operation *op = symbols.lookup(symbol);
+  if (auto weight = dyn_cast_if_present<plk::WeightOp>(op)) {
+    SmallVector<int64_t> shape(weight.getShape());
+    if (weight.getPanel())
+      shape.back() = llvm::alignTo(shape.back(), *weight.getPanel());
+    return add(op, product(shape) * 4);
+  }
+  if (auto parameter = dyn_cast_if_present<plm::ParameterOp>(op)) {
+    RankedTensorType type = parameter.getTensorType();
+    return add(op, type.getNumElements() *
+                       std::max<int64_t>(
+                           1, type.getElementTypeBitWidth() / 8));
+  }
+  return llvm::createStringError("there is no weight @" + symbol);
+}
+
+llvm::Expected<int64_t> WeightSection::offsetOf(plm::ConstantOp constant) {
+  RankedTensorType type = constant.getType();
+  return add(constant,
+             type.getNumElements() *
+                 std::max<int64_t>(1, type.getElementTypeBitWidth() / 8));
+}
+
+/// The bytes of a source, which may be unaligned (they lie in the model file).
+static llvm::Expected<ArrayRef<char>> bytesOf(plm::ParameterOp parameter) {
+  std::optional<ArrayRef<char>> bytes = parameter.getBytes();
+  if (!bytes || int64_t(bytes->size()) !=
+                    parameter.getTensorType().getNumElements() *
+                        std::max<int64_t>(
+                            1, parameter.getTensorType()
+                                       .getElementTypeBitWidth() /
+                                   8))
+    return llvm::createStringError(
+        "parameter @" + parameter.getSymName() +
+        " has no value: the IR was printed with its weights elided; print it "
+        "with --elide-weights=false");
+  return *bytes;
+}
+
+llvm::Error WeightSection::writePanels(raw_ostream &os, plk::WeightOp weight) {
+  int64_t k = weight.getShape()[0], n = weight.getShape()[1];
+  int64_t width = *weight.getPanel();
+  std::vector<float> panels(llvm::alignTo(n, width) * k, 0.0f);
+  int64_t column0 = 0;
+  for (auto [source, transposed] :
+       llvm::zip(weight.getSources(), weight.getTransposed())) {
+    auto parameter = symbols.lookup<plm::ParameterOp>(
+        cast<FlatSymbolRefAttr>(source).getValue());
+    if (!parameter)
+      return llvm::createStringError("there is no parameter for @" +
+                                     weight.getSymName());
+    auto bytes = bytesOf(parameter);
+    if (!bytes)
+      return bytes.takeError();
+    const char *from = bytes->data();
+    int64_t columns = parameter.getTensorType().getDimSize(transposed ? 0 : 1);
+    std::vector<float> line(transposed ? k : columns);
+    auto place = [&](int64_t row, int64_t column) -> float & {
+      return panels[(column / width * k + row) * width + column % width];
+    };
+    if (transposed)
+      for (int64_t column = 0; column < columns; ++column) {
+        std::memcpy(line.data(), from + column * k * 4, k * 4);
+        for (int64_t row = 0; row < k; ++row)
+          place(row, column0 + column) = line[row];
+      }
+    else
+      for (int64_t row = 0; row < k; ++row) {
+        std::memcpy(line.data(), from + row * columns * 4, columns * 4);
+        for (int64_t column = 0; column < columns; ++column)
+          place(row, column0 + column) = line[column];
+      }
+    column0 += columns;
+  }
+  os.write(reinterpret_cast<const char *>(panels.data()), panels.size() * 4);
+  return llvm::Error::success();
+}
+
+llvm::Error WeightSection::write(raw_ostream &os, const Entry &entry) {
+  if (auto weight = dyn_cast<plk::WeightOp>(entry.op)) {
+    if (weight.getPanel())
+      return writePanels(os, weight);
+    for (Attribute source : weight.getSources()) {
+      auto parameter = symbols.lookup<plm::ParameterOp>(
+          cast<FlatSymbolRefAttr>(source).getValue());
+      if (!parameter)
+        return llvm::createStringError("there is no parameter for @" +
+                                       weight.getSymName());
+      auto bytes = bytesOf(parameter);
+      if (!bytes)
+        return bytes.takeError();
+      os.write(bytes->data(), bytes->size());
+    }
+    return llvm::Error::success();
+  }
+  if (auto parameter = dyn_cast<plm::ParameterOp>(entry.op)) {
+    if (auto bytes = parameter.getBytes()) {
+      os.write(bytes->data(), bytes->size());
+      return llvm::Error::success();
+    }
+    auto tensor = tensorFromAttr(parameter.getValue());
+    if (!tensor)
+      return tensor.takeError();
+    os.write(tensor->data.data(), tensor->data.size());
+    return llvm::Error::success();
+  }
+  auto tensor = tensorFromAttr(cast<plm::ConstantOp>(entry.op).getValue());
+  if (!tensor)
+    return tensor.takeError();
+  os.write(tensor->data.data(), tensor->data.size());
+  return llvm::Error::success();
+}
+
+llvm::Error WeightSection::writeObject(StringRef path) {
+  using namespace llvm::ELF;
+  std::error_code error;
+  llvm::raw_fd_ostream os(path, error, llvm::sys::fs::OF_None);
+  if (error)
+    return llvm::createStringError(error, "cannot write " + path + ": " +
+                                              error.message());
+  constexpr int64_t page = 4096;
+  os.write_zeros(page); // the header comes last, when offsets are known
+  int64_t written = 0;
+  for (const Entry &entry : entries) {
+    os.write_zeros(entry.offset - written);
+    uint64_t before = os.tell();
+    if (llvm::Error failure = write(os, entry))
+      return failure;
+    if (int64_t(os.tell() - before) != entry.bytes)
+      return llvm::createStringError("internal: a weight has another size "
+                                     "than planned");
+    written = entry.offset + entry.bytes;
+  }
+  // An empty section would be dropped; keep one line.
+  int64_t sectionSize = std::max<int64_t>(total, alignment);
+  os.write_zeros(sectionSize - written);
+
+  const StringRef names("\0.plm.weights\0.symtab\0.strtab\0.note.GNU-stack\0",
+                        46);
+  const StringRef strings("\0plm_weights\0", 13);
+  auto nameOffset = [&](StringRef name) {
+    return static_cast<Elf64_Word>(names.find(name));
+  };
+  Elf64_Sym symtab[2] = {};
+  symtab[1].st_name = 1;
+  symtab[1].setBindingAndType(STB_GLOBAL, STT_OBJECT);
+  symtab[1].st_other = STV_HIDDEN;
+  symtab[1].st_shndx = 1;
+  symtab[1].st_size = sectionSize;
+
+  uint64_t symtabAt = os.tell();
+  os.write(reinterpret_cast<const char *>(symtab), sizeof(symtab));
+  uint64_t stringsAt = os.tell();
+  os << strings;
+  uint64_t namesAt = os.tell();
+  os << names;
+  os.write_zeros(llvm::offsetToAlignment(os.tell(), llvm::Align(8)));
+  uint64_t headersAt = os.tell();
+
+  Elf64_Shdr headers[6] = {};
+  headers[1].sh_name = nameOffset(".plm.weights");
+  headers[1].sh_type = SHT_PROGBITS;
+  headers[1].sh_flags = SHF_ALLOC;
+  headers[1].sh_offset = page;
+  headers[1].sh_size = sectionSize;
+  headers[1].sh_addralign = page;
+  headers[2].sh_name = nameOffset(".symtab");
+  headers[2].sh_type = SHT_SYMTAB;
+  headers[2].sh_offset = symtabAt;
+  headers[2].sh_size = sizeof(symtab);
+  headers[2].sh_link = 3;
+  headers[2].sh_info = 1; // first global symbol
+  headers[2].sh_entsize = sizeof(Elf64_Sym);
+  headers[2].sh_addralign = 8;
+  headers[3].sh_name = nameOffset(".strtab");
+  headers[3].sh_type = SHT_STRTAB;
+  headers[3].sh_offset = stringsAt;
+  headers[3].sh_size = strings.size();
+  headers[3].sh_addralign = 1;
+  headers[4].sh_name = nameOffset(".strtab"); // section names
+  headers[4].sh_type = SHT_STRTAB;
+  headers[4].sh_offset = namesAt;
+  headers[4].sh_size = names.size();
+  headers[4].sh_addralign = 1;
+  headers[5].sh_name = nameOffset(".note.GNU-stack");
+  headers[5].sh_type = SHT_PROGBITS;
+  headers[5].sh_offset = namesAt;
+  headers[5].sh_addralign = 1;
+  os.write(reinterpret_cast<const char *>(headers), sizeof(headers));
+
+  Elf64_Ehdr header = {};
+  std::memcpy(header.e_ident, ElfMagic, 4);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_ident[EI_DATA] = ELFDATA2LSB;
+  header.e_ident[EI_VERSION] = EV_CURRENT;
+  header.e_type = ET_REL;
+  header.e_machine = EM_X86_64;
+  header.e_version = EV_CURRENT;
+  header.e_shoff = headersAt;
+  header.e_ehsize = sizeof(Elf64_Ehdr);
+  header.e_shentsize = sizeof(Elf64_Shdr);
+  header.e_shnum = 6;
+  header.e_shstrndx = 4;
+  os.seek(0);
+  os.write(reinterpret_cast<const char *>(&header), sizeof(header));
+  os.close();
+  if (os.has_error()) {
+    std::error_code failure = os.error();
+    os.clear_error();
+    return llvm::createStringError(failure, "cannot write " + path + ": " +
+                                                failure.message());
+  }
+  return llvm::Error::success();
+}

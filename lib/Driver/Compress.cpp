@@ -1,0 +1,361 @@
+//===- Compress.cpp - plmc compress ---------------------------------------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "plmc/Driver/Compress.h"
+#include "Import.h"
+#include "Output.h"
+#include "Pipeline.h"
+#include "plmc/Driver/Verify.h"
+#include "plmc/Driver/Version.h"
+#include "plmc/Export/ONNX.h"
+#include "plmc/Frontend/ONNX/Recognition.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/Path.h"
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+using namespace mlir;
+using llvm::Error;
+using Clock = std::chrono::steady_clock;
+
+namespace plmc {
+
+static double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+//===----------------------------------------------------------------------===//
+// Formats
+//===----------------------------------------------------------------------===//
+
+static constexpr std::pair<StringLiteral, OutputFormat> formats[] = {
+    {"so", OutputFormat::SharedLibrary},
+    {"o", OutputFormat::Object},
+    {"a", OutputFormat::Archive},
+    {"mlir", OutputFormat::MLIR},
+    {"onnx", OutputFormat::ONNX}};
+
+StringRef formatName(OutputFormat format) {
+  for (auto &[name, value] : formats)
+    if (value == format)
+      return name;
+  return "";
+}
+
+llvm::Expected<OutputFormat> chooseFormat(StringRef emit, StringRef path) {
+  StringRef wanted =
+      emit.empty() ? llvm::sys::path::extension(path).ltrim('.') : emit;
+  for (auto &[name, value] : formats)
+    if (name == wanted)
+      return value;
+  if (!emit.empty())
+    return makeError(ExitCode::Usage, "--emit=" + emit +
+                                          ": known are so, o, a, mlir, onnx");
+  return makeError(ExitCode::Usage,
+                   "-o '" + path +
+                       "': the extension says nothing; end it in .so, .o, .a, "
+                       ".mlir or .onnx, or give --emit=");
+}
+
+static bool isLibrary(OutputFormat format) {
+  return format != OutputFormat::MLIR && format != OutputFormat::ONNX;
+}
+
+//===----------------------------------------------------------------------===//
+// The run
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+class Compression {
+public:
+  Compression(const CompressOptions &options, llvm::raw_ostream &out)
+      : options(options), out(out) {}
+  Error run();
+
+private:
+  Error checkOptions();
+  Error import();
+  Error checkOutputNames();
+  Error transform();
+  Error emit();
+  Error emitAs(OutputKind kind, StringRef path);
+  Error verifyResult(StringRef path);
+  void printPipelineLine();
+  std::string buildRecord() const;
+  Error finish();
+
+  const CompressOptions &options;
+  llvm::raw_ostream &out;
+  Progress progress;
+  OutputFormat format = OutputFormat::SharedLibrary;
+  std::unique_ptr<MLIRContext> context;
+  OwningOpRef<ModuleOp> module;
+  std::unique_ptr<DumpIR> dump;
+  std::unique_ptr<CounterSink> counters;
+  std::unique_ptr<PassRunner> passes;
+  CompressReport report;
+  Clock::time_point start = Clock::now();
+};
+
+} // namespace
+
+Error Compression::checkOptions() {
+  bool onlyPrints = options.printPipeline && options.output.empty();
+  if (!options.output.empty() || !options.emit.empty()) {
+    llvm::Expected<OutputFormat> chosen =
+        chooseFormat(options.emit, options.output);
+    if (!chosen)
+      return chosen.takeError();
+    format = *chosen;
+  }
+  if (options.target != "x86")
+    return makeError(ExitCode::Usage,
+                     "--target=" + options.target + ": known is x86");
+  if (Error error = checkCpuName(options.cpu))
+    return makeError(ExitCode::Usage, llvm::toString(std::move(error)));
+  if (options.verifyCases && format != OutputFormat::SharedLibrary &&
+      format != OutputFormat::ONNX)
+    return makeError(ExitCode::Usage,
+                     "--verify runs what was written: emit .so or .onnx");
+  if (onlyPrints)
+    return Error::success();
+  if (Error error = checkReadable(options.input))
+    return error;
+  if (Error error = checkWritable("-o", options.output, {options.input}))
+    return error;
+  if (!options.reportPath.empty())
+    return checkWritable("--report", options.reportPath,
+                         {options.input, options.output});
+  return Error::success();
+}
+
+Error Compression::import() {
+  progress.show("plmc: reading " + options.input);
+  llvm::Expected<OwningOpRef<ModuleOp>> imported =
+      importModel(options.input, context.get());
+  if (!imported)
+    return imported.takeError();
+  module = std::move(*imported);
+  if (llvm::Expected<func::FuncOp> func = forwardFunction(*module); !func)
+    return func.takeError();
+  if (dump)
+    dump->add("import", *module, /*changed=*/true, 0, secondsSince(start));
+  report.before = summarizeModel(*module);
+  return checkOutputNames();
+}
+
+/// Before the pass does: a name that is not there is the user's slip, not a
+/// failed pass.
+Error Compression::checkOutputNames() {
+  auto func = module->lookupSymbol<func::FuncOp>("forward");
+  llvm::StringSet<> known;
+  std::string list;
+  for (unsigned i = 0; i < func.getNumResults(); ++i)
+    if (auto name = func.getResultAttrOfType<StringAttr>(i, "plm.name")) {
+      known.insert(name.getValue());
+      list += (list.empty() ? "" : ", ") + name.getValue().str();
+    }
+  for (const std::string &name : options.outputs)
+    if (!known.contains(name))
+      return makeError(ExitCode::Usage, "--outputs: the model has no output '" +
+                                            name + "'; it has: " + list);
+  return Error::success();
+}
+
+Error Compression::transform() {
+  counters = std::make_unique<CounterSink>(context.get());
+  passes = std::make_unique<PassRunner>(*module, options, format, progress,
+                                        dump.get());
+  if (Error error = passes->run(
+          [&](OpPassManager &pm) { buildModelPipeline(pm, options); }))
+    return error;
+  report.after = summarizeModel(*module);
+  for (const UnrecognizedOp &op : findUnrecognized(*module))
+    report.unrecognized.push_back({op.node, op.op, op.reason});
+  return passes->run(
+      [&](OpPassManager &pm) { buildLowering(pm, options, format); });
+}
+
+/// No time and no host name: the same inputs give the same bytes.
+std::string Compression::buildRecord() const {
+  nlohmann::ordered_json record;
+  record["plmc"] = report.version;
+  record["input"] = llvm::sys::path::filename(options.input).str();
+  record["inputBytes"] = report.inputBytes;
+  record["outputs"] = options.outputs;
+  record["target"] = options.target;
+  record["padding"] = options.computePadding ? "compute" : "skip";
+  record["pipeline"] = report.pipeline;
+  record["parameters"] = report.after.parameters;
+  record["family"] = report.after.family;
+  return record.dump(-1, ' ', false,
+                     nlohmann::ordered_json::error_handler_t::replace);
+}
+
+Error Compression::emitAs(OutputKind kind, StringRef path) {
+  CompileOptions compile = compileOptions(options);
+  compile.buildRecord = buildRecord();
+  DiagnosticCollector diagnostics(context.get());
+  llvm::Expected<CompileResult> result =
+      emitLibrary(*module, compile, kind, path);
+  if (!result)
+    return withCode(result.takeError(), ExitCode::Internal);
+  report.cpu = result->cpu;
+  report.codeBytes = result->codeBytes;
+  report.weightBytes = result->weightBytes;
+  return Error::success();
+}
+
+Error Compression::emit() {
+  progress.show("plmc: writing " + options.output);
+  switch (format) {
+  case OutputFormat::SharedLibrary: {
+    if (!options.verifyCases)
+      return emitAs(OutputKind::SharedLibrary, options.output);
+    // It gets its name when it has been found right.
+    ScratchFile scratch(options.output);
+    if (Error error = emitAs(OutputKind::SharedLibrary, scratch.path()))
+      return error;
+    report.seconds = secondsSince(start);
+    if (Error error = verifyResult(scratch.path()))
+      return error;
+    return scratch.keepAs(options.output);
+  }
+  case OutputFormat::Object:
+    return emitAs(OutputKind::Object, options.output);
+  case OutputFormat::Archive:
+    return emitAs(OutputKind::Archive, options.output);
+  case OutputFormat::MLIR:
+    return writeFile(options.output, [&](llvm::raw_ostream &os) {
+      module.get()->print(os, printingFlags(options.elideWeights));
+      os << "\n";
+    });
+  case OutputFormat::ONNX: {
+    if (Error error = exportONNX(*module, options.output))
+      return withCode(std::move(error), ExitCode::Internal);
+    report.seconds = secondsSince(start);
+    if (!options.verifyCases)
+      return Error::success();
+    if (Error error = verifyResult(options.output)) {
+      llvm::sys::fs::remove(options.output);
+      return error;
+    }
+    return Error::success();
+  }
+  }
+  return Error::success();
+}
+
+Error Compression::verifyResult(StringRef path) {
+  progress.show("plmc: verifying");
+  Clock::time_point verifyStart = Clock::now();
+  VerifyOptions verifyOptions;
+  verifyOptions.randomCases = *options.verifyCases;
+  llvm::Expected<OwningOpRef<ModuleOp>> reference =
+      importModel(options.input, context.get());
+  if (!reference)
+    return reference.takeError();
+  llvm::Expected<func::FuncOp> func = forwardFunction(**reference);
+  if (!func)
+    return func.takeError();
+  OwningOpRef<ModuleOp> written;
+  if (format == OutputFormat::ONNX) {
+    llvm::Expected<OwningOpRef<ModuleOp>> again =
+        importModel(path, context.get());
+    if (!again)
+      return again.takeError();
+    written = std::move(*again);
+  }
+  llvm::Expected<Candidate> candidate =
+      written ? modelCandidate(*written)
+              : libraryCandidate(path, verifyOptions.threads);
+  if (!candidate)
+    return candidate.takeError();
+  llvm::Expected<VerifyResult> result =
+      verify(*func, *candidate, verifyOptions);
+  if (!result)
+    return result.takeError();
+  report.verification = result->summary;
+  report.verifySeconds = secondsSince(verifyStart);
+  if (result->summary.passed)
+    return Error::success();
+  progress.clear();
+  printTable(*result, out);
+  return makeError(ExitCode::VerificationFailed,
+                   "verification failed: what was written does not compute "
+                   "what '" + options.input + "' does; '" + options.output +
+                   "' was not kept");
+}
+
+void Compression::printPipelineLine() {
+  out << "plmc-opt --pass-pipeline='" << report.pipeline << "'\n";
+}
+
+Error Compression::finish() {
+  if (!report.seconds)
+    report.seconds = secondsSince(start);
+  report.outputBytes = fileBytes(options.output);
+  if (format == OutputFormat::ONNX &&
+      report.outputBytes < uint64_t(report.after.parameterBytes))
+    report.outputBytes += fileBytes(options.output + ".data");
+  report.passes = passes->takePassRuns();
+  report.counters = counters->get();
+  progress.clear();
+  if (dump)
+    if (Error error = dump->finish())
+      return error;
+  if (!options.reportPath.empty())
+    if (Error error = writeFile(
+            options.reportPath,
+            [&](llvm::raw_ostream &os) { os << reportToJSON(report) << "\n"; }))
+      return error;
+  printTable(report, out);
+  return Error::success();
+}
+
+Error Compression::run() {
+  if (Error error = checkOptions())
+    return error;
+  context = makeContext();
+  report.version = versionText().str();
+  report.input = options.input;
+  report.output = options.output;
+  report.outputs = options.outputs;
+  report.format = formatName(format).str();
+  report.pipeline = pipelineText(options, format, context.get());
+  if (options.printPipeline) {
+    printPipelineLine();
+    if (options.output.empty())
+      return Error::success();
+  }
+  report.inputBytes = fileBytes(options.input) + fileBytes(options.input + ".data");
+  if (!options.dumpDirectory.empty()) {
+    auto created = DumpIR::create(options.dumpDirectory, options.elideWeights);
+    if (!created)
+      return created.takeError();
+    dump = std::move(*created);
+  }
+  if (Error error = import())
+    return error;
+  Error error = transform();
+  if (!error)
+    error = emit();
+  if (error) {
+    // The dumps up to here are what one wants to read now.
+    if (dump)
+      llvm::consumeError(dump->finish());
+    return error;
+  }
+  return finish();
+}
+
+Error compress(const CompressOptions &options, llvm::raw_ostream &out) {
+  return Compression(options, out).run();
+}
+
+} // namespace plmc

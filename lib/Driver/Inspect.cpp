@@ -1,0 +1,311 @@
+//===- Inspect.cpp - plmc inspect -----------------------------------------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "plmc/Driver/Inspect.h"
+#include "Import.h"
+#include "Output.h"
+#include "plmc/Analysis/ModelSummary.h"
+#include "plmc/Dialect/PLM/DimExpr.h"
+#include "plmc/Dialect/PLM/PLM.h"
+#include "plmc/Execution/LoadedModel.h"
+#include "plmc/Frontend/ONNX/Recognition.h"
+#include "plmc/Report/Table.h"
+#include "mlir/Pass/PassManager.h"
+#include <nlohmann/json.hpp>
+
+using namespace mlir;
+using llvm::Error;
+using Json = nlohmann::ordered_json;
+
+namespace plmc {
+namespace {
+
+struct Tensor {
+  std::string name, type;
+  std::vector<std::string> dims;
+};
+
+struct Facts {
+  std::string path;
+  uint64_t fileBytes = 0;
+  std::string producer, opset;
+  ModelSummary summary;
+  std::vector<Tensor> inputs, outputs;
+  std::vector<std::string> constraints;
+  std::vector<UnrecognizedOp> unrecognized;
+  std::string problem; // recognition broke off
+};
+
+std::string attrText(ModuleOp module, StringRef name) {
+  Attribute attr = module->getAttr(name);
+  if (!attr)
+    return "";
+  if (auto text = dyn_cast<StringAttr>(attr))
+    return text.str();
+  if (auto number = dyn_cast<IntegerAttr>(attr))
+    return std::to_string(number.getInt());
+  return "";
+}
+
+Tensor describe(Type type, StringAttr name, unsigned index) {
+  Tensor tensor;
+  tensor.name = name ? name.str() : "#" + std::to_string(index);
+  auto ranked = cast<RankedTensorType>(type);
+  std::optional<DType> dtype = dtypeFromMLIR(ranked.getElementType());
+  tensor.type = dtype ? dtypeName(*dtype).str() : "?";
+  for (const DimExpr &dim : getDims(ranked))
+    tensor.dims.push_back(dim.str());
+  return tensor;
+}
+
+void readSignature(func::FuncOp func, Facts &facts) {
+  for (auto [index, type] : llvm::enumerate(func.getArgumentTypes()))
+    facts.inputs.push_back(describe(
+        type, func.getArgAttrOfType<StringAttr>(index, "plm.name"), index));
+  for (auto [index, type] : llvm::enumerate(func.getResultTypes()))
+    facts.outputs.push_back(describe(
+        type, func.getResultAttrOfType<StringAttr>(index, "plm.name"), index));
+  func.walk([&](plm::ConstraintOp op) {
+    facts.constraints.push_back(op.getExpr().str() +
+                                (op.getEqual() ? " == 0: " : " >= 0: ") +
+                                op.getMessage().str());
+  });
+}
+
+//===----------------------------------------------------------------------===//
+// Text
+//===----------------------------------------------------------------------===//
+
+/// One value if all layers agree, else all of them: "12" or "12, 9, 11".
+template <typename Get>
+std::string perLayer(const std::vector<LayerSummary> &layers, Get get) {
+  std::string text;
+  bool same = true;
+  for (const LayerSummary &layer : layers) {
+    same &= get(layer) == get(layers.front());
+    text += (text.empty() ? "" : ", ") + get(layer);
+  }
+  return same && !layers.empty() ? get(layers.front()) : text;
+}
+
+std::string shapeText(const Tensor &tensor) {
+  std::string text = tensor.type + " [";
+  for (auto [index, dim] : llvm::enumerate(tensor.dims))
+    text += (index ? ", " : "") + dim;
+  return text + "]";
+}
+
+void printTensors(const std::vector<Tensor> &tensors, llvm::raw_ostream &os) {
+  Table table({false, false});
+  for (const Tensor &tensor : tensors)
+    table.addRow({tensor.name, shapeText(tensor)});
+  table.print(os, 2);
+}
+
+void printText(const Facts &facts, llvm::raw_ostream &os) {
+  const ModelSummary &model = facts.summary;
+  Table table({false, false});
+  table.addRow({"model", facts.path + " (" + formatBytes(facts.fileBytes) + ")"});
+  if (!facts.producer.empty() || !facts.opset.empty())
+    table.addRow({"made by", facts.producer + (facts.opset.empty()
+                                                   ? ""
+                                                   : ", opset " + facts.opset)});
+  table.addRow({"family", model.family});
+  table.addRow({"layers", std::to_string(model.layers.size())});
+  if (!model.layers.empty()) {
+    table.addRow({"heads", perLayer(model.layers, [](const LayerSummary &l) {
+                    std::string size = std::to_string(l.headSize);
+                    if (l.valueHeadSize != l.headSize)
+                      size += "/" + std::to_string(l.valueHeadSize);
+                    return std::to_string(l.heads) + " of " + size;
+                  })});
+    table.addRow({"feed-forward",
+                  perLayer(model.layers, [](const LayerSummary &l) {
+                    return l.ffnSize ? std::to_string(l.ffnSize) : "none";
+                  })});
+  }
+  table.addRow({"hidden size", std::to_string(model.hiddenSize)});
+  if (model.embeddingSize && model.embeddingSize != model.hiddenSize)
+    table.addRow({"embedding size", std::to_string(model.embeddingSize)});
+  table.addRow({"vocabulary", formatCount(model.vocabularySize)});
+  table.addRow({"positions", model.maxPositions
+                                 ? std::to_string(model.maxPositions)
+                                 : "no table"});
+  table.addRow({"parameters", formatCount(model.parameters) + " (" +
+                                  formatBytes(model.parameterBytes) + ")"});
+  table.addRow({"MACs per token", formatCount(model.macsPerToken) + " + " +
+                                      formatCount(
+                                          model.attentionMacsPerTokenAndKey) +
+                                      " a key"});
+  table.addRow({"operations", std::to_string(model.operations)});
+  table.addRow(
+      {"recognized",
+       std::to_string(model.attentionBlocks) + " attention, " +
+           std::to_string(model.norms) + " norm, " +
+           std::to_string(model.linears) + " linear, " +
+           std::to_string(model.activations) + " activation, " +
+           std::to_string(model.embeddings) + " embedding, " +
+           std::to_string(model.pools) + " pool"});
+  table.print(os);
+  os << "inputs\n";
+  printTensors(facts.inputs, os);
+  os << "outputs\n";
+  printTensors(facts.outputs, os);
+  if (!facts.constraints.empty())
+    os << "constraints\n";
+  for (const std::string &constraint : facts.constraints)
+    os << "  " << constraint << "\n";
+  if (!facts.problem.empty())
+    os << "recognition broke off: " << facts.problem << "\n";
+  if (facts.unrecognized.empty()) {
+    os << "everything was recognized\n";
+    return;
+  }
+  os << "not recognized, compiled as plain tensor operations\n";
+  Table left({false, false, false});
+  for (const UnrecognizedOp &op : facts.unrecognized)
+    left.addRow({op.node, op.op, op.reason});
+  left.print(os, 2);
+}
+
+//===----------------------------------------------------------------------===//
+// JSON
+//===----------------------------------------------------------------------===//
+
+Json tensorsToJSON(const std::vector<Tensor> &tensors) {
+  Json list = Json::array();
+  for (const Tensor &tensor : tensors)
+    list.push_back({{"name", tensor.name},
+                    {"dtype", tensor.type},
+                    {"dims", tensor.dims}});
+  return list;
+}
+
+void printJSON(const Facts &facts, llvm::raw_ostream &os) {
+  Json json = {{"file", facts.path},
+               {"fileBytes", facts.fileBytes},
+               {"producer", facts.producer},
+               {"opset", facts.opset}};
+  Json summary = Json::parse(summaryToJSON(facts.summary), nullptr,
+                             /*allow_exceptions=*/false);
+  if (summary.is_object())
+    json.update(summary);
+  json["inputs"] = tensorsToJSON(facts.inputs);
+  json["outputs"] = tensorsToJSON(facts.outputs);
+  json["constraints"] = facts.constraints;
+  if (!facts.problem.empty())
+    json["problem"] = facts.problem;
+  json["unrecognized"] = Json::array();
+  for (const UnrecognizedOp &op : facts.unrecognized)
+    json["unrecognized"].push_back(
+        {{"node", op.node}, {"op", op.op}, {"reason", op.reason}});
+  os << json.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+}
+
+//===----------------------------------------------------------------------===//
+// The two kinds of file
+//===----------------------------------------------------------------------===//
+
+Error inspectModel(StringRef path, bool json, llvm::raw_ostream &out) {
+  std::unique_ptr<MLIRContext> context = makeContext();
+  llvm::Expected<OwningOpRef<ModuleOp>> module =
+      importModel(path, context.get());
+  if (!module)
+    return module.takeError();
+  llvm::Expected<func::FuncOp> func = forwardFunction(**module);
+  if (!func)
+    return func.takeError();
+  Facts facts;
+  facts.path = path.str();
+  facts.fileBytes = fileBytes(path) + fileBytes(path + ".data");
+  facts.producer = attrText(**module, "plm.producer");
+  facts.opset = attrText(**module, "plm.opset");
+  readSignature(*func, facts);
+  {
+    DiagnosticCollector diagnostics(context.get());
+    PassManager pm(context.get(), ModuleOp::getOperationName());
+    if (failed(applyPassManagerCLOptions(pm)))
+      return makeError(ExitCode::Usage, "the --mlir-* options contradict "
+                                        "one another");
+    buildRecognitionPipeline(pm);
+    if (failed(pm.run(**module)))
+      facts.problem = diagnostics.firstError().empty()
+                          ? "a pass failed"
+                          : diagnostics.firstError();
+  }
+  facts.summary = summarizeModel(**module);
+  facts.unrecognized = findUnrecognized(**module);
+  json ? printJSON(facts, out) : printText(facts, out);
+  return Error::success();
+}
+
+std::string scalarText(const Json &value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+void printSignatures(const std::vector<TensorSignature> &signatures,
+                     llvm::raw_ostream &os) {
+  Table table({false, false, false});
+  for (const TensorSignature &signature : signatures) {
+    Tensor tensor{signature.name, dtypeName(signature.dtype).str(),
+                  signature.dims};
+    table.addRow({signature.name, shapeText(tensor),
+                  signature.zeroAtPadding ? "0 at padding" : ""});
+  }
+  table.print(os, 2);
+}
+
+Error inspectLibrary(StringRef path, bool json, llvm::raw_ostream &out) {
+  llvm::Expected<std::unique_ptr<LoadedModel>> model = LoadedModel::open(path);
+  if (!model)
+    return withCode(model.takeError(), ExitCode::BadInput);
+  StringRef text = (*model)->description();
+  Json description = Json::parse(text.begin(), text.end(), nullptr,
+                                 /*allow_exceptions=*/false);
+  if (json) {
+    if (description.is_discarded())
+      out << text << "\n";
+    else
+      out << description.dump(2, ' ', false, Json::error_handler_t::replace)
+          << "\n";
+    return Error::success();
+  }
+  out << "library  " << path << " (" << formatBytes(fileBytes(path)) << ")\n";
+  out << "inputs\n";
+  printSignatures((*model)->inputs(), out);
+  out << "outputs\n";
+  printSignatures((*model)->outputs(), out);
+  if (!description.is_object())
+    return Error::success();
+  Table rest({false, false});
+  for (auto &[key, value] : description.items())
+    if (!value.is_structured())
+      rest.addRow({key, scalarText(value)});
+  if (auto build = description.find("build");
+      build != description.end() && build->is_object())
+    for (auto &[key, value] : build->items())
+      rest.addRow({"build." + key, scalarText(value)});
+  rest.print(out);
+  return Error::success();
+}
+
+/// ELF files start so, whatever their name.
+bool isLibrary(StringRef path) {
+  auto file = llvm::MemoryBuffer::getFileSlice(path, 4, 0);
+  return file && (*file)->getBuffer() == "\x7f" "ELF";
+}
+
+} // namespace
+
+Error inspect(StringRef path, bool json, llvm::raw_ostream &out) {
+  if (Error error = checkReadable(path))
+    return error;
+  return isLibrary(path) ? inspectLibrary(path, json, out)
+                         : inspectModel(path, json, out);
+}
+
+} // namespace plmc

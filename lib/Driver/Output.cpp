@@ -1,0 +1,99 @@
+//===- Output.cpp - Files that plmc writes --------------------------------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Output.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Signals.h"
+#include "llvm/Support/raw_ostream.h"
+
+using llvm::Error;
+using llvm::StringRef;
+using llvm::Twine;
+namespace fs = llvm::sys::fs;
+
+namespace plmc {
+
+Error checkWritable(StringRef option, StringRef path,
+                    llvm::ArrayRef<std::string> inputs) {
+  auto fail = [&](const Twine &why) {
+    return makeError(ExitCode::Usage, option + " '" + path + "': " + why);
+  };
+  if (path.empty())
+    return makeError(ExitCode::Usage, option + " is missing: name the file to "
+                                               "write");
+  if (fs::is_directory(path))
+    return fail("it is a directory; name a file in it");
+  for (const std::string &input : inputs) {
+    bool same = false;
+    if (!fs::equivalent(input, path, same) && same)
+      return fail("it is the input; name another file");
+  }
+  StringRef folder = llvm::sys::path::parent_path(path);
+  if (folder.empty())
+    folder = ".";
+  if (!fs::is_directory(folder))
+    return fail("there is no folder '" + folder + "'; create it first");
+  if (fs::access(folder, fs::AccessMode::Write))
+    return fail("no permission to write to '" + folder + "'");
+  return Error::success();
+}
+
+Error writeFile(StringRef path,
+                llvm::function_ref<void(llvm::raw_ostream &)> body) {
+  auto fail = [&](const Twine &why) {
+    return makeError(ExitCode::Internal,
+                     "cannot write '" + path + "': " + why);
+  };
+  auto file = fs::TempFile::create(path + ".%%%%%%.tmp");
+  if (!file)
+    return fail(llvm::toString(file.takeError()));
+  std::error_code code;
+  {
+    llvm::raw_fd_ostream os(file->FD, /*shouldClose=*/false);
+    body(os);
+    os.flush();
+    code = os.error();
+    os.clear_error(); // or the destructor would end the process
+  }
+  if (code) {
+    llvm::consumeError(file->discard());
+    return fail(code.message());
+  }
+  if (Error error = file->keep(path))
+    return fail(llvm::toString(std::move(error)));
+  return Error::success();
+}
+
+uint64_t fileBytes(const Twine &path) {
+  uint64_t bytes = 0;
+  return fs::file_size(path, bytes) ? 0 : bytes;
+}
+
+ScratchFile::ScratchFile(StringRef path)
+    : name((path + "." + Twine(llvm::sys::Process::getProcessId()) +
+            ".unverified")
+               .str()) {
+  llvm::sys::RemoveFileOnSignal(name);
+}
+
+ScratchFile::~ScratchFile() {
+  if (!done)
+    fs::remove(name);
+  llvm::sys::DontRemoveFileOnSignal(name);
+}
+
+Error ScratchFile::keepAs(StringRef path) {
+  if (std::error_code code = fs::rename(name, path))
+    return makeError(ExitCode::Internal,
+                     "cannot write '" + path + "': " + code.message());
+  done = true;
+  return Error::success();
+}
+
+} // namespace plmc

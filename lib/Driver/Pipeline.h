@@ -1,0 +1,54 @@
+//===- Pipeline.h - The passes of a compression -----------------*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_LIB_DRIVER_PIPELINE_H
+#define PLMC_LIB_DRIVER_PIPELINE_H
+
+#include "DumpIR.h"
+#include "Progress.h"
+#include "plmc/Driver/Compress.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace plmc {
+
+/// The passes on plm: recognition, then compression.
+void buildModelPipeline(mlir::OpPassManager &pm,
+                        const CompressOptions &options);
+/// Down to what emitLibrary takes; empty for .mlir and .onnx.
+void buildLowering(mlir::OpPassManager &pm, const CompressOptions &options,
+                   OutputFormat format);
+
+CompileOptions compileOptions(const CompressOptions &options);
+
+/// What plmc-opt's --pass-pipeline takes: "builtin.module(...)".
+std::string pipelineText(const CompressOptions &options, OutputFormat format,
+                         mlir::MLIRContext *context);
+
+/// Runs pass managers over one module, with dumps, progress, MLIR's own
+/// --mlir-print-ir-* and --mlir-timing, and an error that names the pass.
+class PassRunner {
+public:
+  PassRunner(mlir::ModuleOp module, const CompressOptions &options,
+             OutputFormat format, Progress &progress, DumpIR *dump);
+  ~PassRunner();
+
+  llvm::Error
+  run(llvm::function_ref<void(mlir::OpPassManager &)> addPasses);
+  std::vector<CompressReport::PassRun> takePassRuns();
+
+private:
+  class Instrumentation;
+  struct State;
+  std::unique_ptr<State> state;
+};
+
+/// Printing flags for a module whose large weights are left out or not.
+mlir::OpPrintingFlags printingFlags(bool elideWeights);
+
+} // namespace plmc
+
+#endif // PLMC_LIB_DRIVER_PIPELINE_H

@@ -1,0 +1,353 @@
+//===- Verify.cpp - plmc verify -------------------------------------------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The reference is the model as imported, before any recogniser: a mistake in
+// recognition, in a compression pass that must not change results, in lowering
+// or in the kernels shows as a difference. It is the plain interpreter, so the
+// sizes are small and few; what they must cover is every kind of mask, lengths
+// that are no multiple of anything, and one long enough for blocked loops.
+//
+//===----------------------------------------------------------------------===//
+
+#include "plmc/Driver/Verify.h"
+#include "Import.h"
+#include "InputRoles.h"
+#include "Progress.h"
+#include "plmc/Interpreter/Interpreter.h"
+#include "plmc/Report/Table.h"
+#include "llvm/ADT/StringMap.h"
+#include <cmath>
+#include <set>
+
+using namespace mlir;
+using llvm::Error;
+using llvm::Expected;
+
+namespace plmc {
+namespace {
+
+struct CaseSize {
+  int64_t batch, sequence;
+  MaskShape mask;
+};
+
+constexpr CaseSize fixedCases[] = {
+    {1, 1, MaskShape::None},  {1, 7, MaskShape::None},
+    {3, 7, MaskShape::Right}, {2, 16, MaskShape::Left},
+    {3, 33, MaskShape::Holes}, {3, 16, MaskShape::OneRowEmpty},
+    {1, 128, MaskShape::None}};
+
+/// Pairs of (output of the reference, output of the candidate).
+struct OutputPair {
+  unsigned reference, candidate;
+  SmallVector<DimExpr> dims;
+};
+
+class Verifier {
+public:
+  Verifier(func::FuncOp reference, const Candidate &candidate,
+           const VerifyOptions &options)
+      : reference(reference), candidate(candidate), options(options) {}
+
+  Expected<VerifyResult> run();
+
+private:
+  Error match();
+  Error matchInputs();
+  Error matchOutputs();
+  Error runCase(const CaseSize &size);
+  VerifyRow compare(const InputCase &inputCase, const OutputPair &pair,
+                    const HostTensor &expected, const HostTensor &actual);
+
+  func::FuncOp reference;
+  const Candidate &candidate;
+  const VerifyOptions &options;
+  InputRoles roles;
+  std::vector<unsigned> inputOrder; // candidate input -> reference input
+  std::vector<OutputPair> outputs;
+  std::mt19937_64 random{20240229};
+  std::set<std::tuple<int64_t, int64_t, MaskShape>> seen;
+  Progress progress;
+  VerifyResult result;
+};
+
+Error mismatch(const Twine &what) {
+  return makeError(ExitCode::BadInput,
+                   what + "; was the library made from this model?");
+}
+
+std::string resultName(func::FuncOp func, unsigned index) {
+  auto name = func.getResultAttrOfType<StringAttr>(index, "plm.name");
+  return name ? name.str() : std::to_string(index);
+}
+
+Error Verifier::matchInputs() {
+  for (const TensorSignature &input : candidate.inputs) {
+    auto it = llvm::find_if(roles.inputs, [&](const InputRole &role) {
+      return role.name == input.name;
+    });
+    if (it == roles.inputs.end())
+      return mismatch("the model has no input '" + input.name + "'");
+    if (it->dtype != input.dtype)
+      return mismatch("input '" + input.name + "' is " +
+                      dtypeName(input.dtype) + " in the library and " +
+                      dtypeName(it->dtype) + " in the model");
+    inputOrder.push_back(it - roles.inputs.begin());
+  }
+  if (inputOrder.size() != roles.inputs.size())
+    return mismatch("the library has " + Twine(inputOrder.size()) +
+                    " inputs and the model " + Twine(roles.inputs.size()));
+  return Error::success();
+}
+
+Error Verifier::matchOutputs() {
+  for (auto [index, output] : llvm::enumerate(candidate.outputs)) {
+    unsigned found = 0;
+    while (found < reference.getNumResults() &&
+           resultName(reference, found) != output.name)
+      ++found;
+    if (found == reference.getNumResults())
+      return mismatch("the model has no output '" + output.name + "'");
+    auto type = cast<RankedTensorType>(reference.getResultTypes()[found]);
+    if (dtypeFromMLIR(type.getElementType()) != output.dtype)
+      return mismatch("output '" + output.name + "' has another element type");
+    outputs.push_back({found, unsigned(index), getDims(type)});
+  }
+  return Error::success();
+}
+
+/// Differences at one element; infinite where one value is no number and the
+/// other is not the same.
+double difference(double expected, double actual) {
+  if (expected == actual || (std::isnan(expected) && std::isnan(actual)))
+    return 0;
+  double error = std::fabs(expected - actual);
+  return std::isfinite(error) ? error : INFINITY;
+}
+
+VerifyRow Verifier::compare(const InputCase &inputCase, const OutputPair &pair,
+                            const HostTensor &expected,
+                            const HostTensor &actual) {
+  const TensorSignature &signature = candidate.outputs[pair.candidate];
+  VerifyRow row{inputCase.batch, inputCase.sequence,
+                maskShapeName(inputCase.mask).str(), signature.name, 0, 0, ""};
+  if (actual.dtype != expected.dtype || actual.shape != expected.shape) {
+    row.problem = "another shape or element type than the reference";
+    return row;
+  }
+  bool byRow = !pair.dims.empty() && pair.dims[0] == roles.batch &&
+               expected.shape[0] == inputCase.batch;
+  bool byToken = signature.zeroAtPadding && byRow && pair.dims.size() >= 2 &&
+                 expected.shape[1] == inputCase.sequence;
+  bool anyEmpty = false;
+  for (int64_t i = 0; i < inputCase.batch; ++i)
+    anyEmpty |= inputCase.isRowEmpty(i);
+  int64_t count = expected.numElements();
+  int64_t rowSize = byRow ? count / inputCase.batch : std::max<int64_t>(count, 1);
+  int64_t tokenSize = byToken ? rowSize / inputCase.sequence : 1;
+  for (int64_t i = 0; i < count; ++i) {
+    double value = actual.getDouble(i);
+    int64_t batchRow = i / rowSize;
+    bool empty = byRow ? inputCase.isRowEmpty(batchRow) : anyEmpty;
+    if (empty && !std::isfinite(value) && row.problem.empty())
+      row.problem = "not finite in a row that is all padding";
+    if (byToken) {
+      int64_t token = batchRow * inputCase.sequence +
+                      i % rowSize / tokenSize;
+      if (!inputCase.keep[token]) {
+        if (value != 0 && row.problem.empty())
+          row.problem = "not 0 at a padding position";
+        continue;
+      }
+    }
+    if (empty)
+      continue;
+    double reference = expected.getDouble(i);
+    if (std::isfinite(reference))
+      row.scale = std::max(row.scale, std::fabs(reference));
+    row.maxError = std::max(row.maxError, difference(reference, value));
+  }
+  double allowed = isFloat(expected.dtype) ? options.tolerance * row.scale : 0;
+  if (row.maxError > allowed && row.problem.empty())
+    row.problem = "differs by more than " + formatNumber(allowed);
+  return row;
+}
+
+Error Verifier::runCase(const CaseSize &size) {
+  std::optional<InputCase> inputCase =
+      makeCase(roles, size.batch, size.sequence, size.mask, random);
+  if (!inputCase ||
+      !seen.insert({inputCase->batch, inputCase->sequence, inputCase->mask})
+           .second)
+    return Error::success();
+  progress.show("plmc: verifying " + Twine(inputCase->batch) + "x" +
+                Twine(inputCase->sequence));
+  std::vector<HostTensor> ordered;
+  for (unsigned index : inputOrder)
+    ordered.push_back(inputCase->inputs[index]);
+  Expected<std::vector<HostTensor>> expected =
+      interpret(reference, inputCase->inputs);
+  if (!expected)
+    return withCode(expected.takeError(), ExitCode::Unsupported);
+  ++result.cases;
+  Expected<std::vector<HostTensor>> actual = candidate.run(ordered);
+  if (!actual) {
+    result.rows.push_back({inputCase->batch, inputCase->sequence,
+                           maskShapeName(inputCase->mask).str(), "", 0, 0,
+                           "refused: " + llvm::toString(actual.takeError())});
+    return Error::success();
+  }
+  for (const OutputPair &pair : outputs)
+    result.rows.push_back(compare(*inputCase, pair,
+                                  (*expected)[pair.reference],
+                                  (*actual)[pair.candidate]));
+  return Error::success();
+}
+
+Expected<VerifyResult> Verifier::run() {
+  Expected<InputRoles> found = findInputRoles(reference);
+  if (!found)
+    return found.takeError();
+  roles = std::move(*found);
+  if (Error error = matchInputs())
+    return error;
+  if (Error error = matchOutputs())
+    return error;
+  for (const CaseSize &size : fixedCases)
+    if (Error error = runCase(size))
+      return error;
+  constexpr MaskShape shapes[] = {MaskShape::None, MaskShape::Right,
+                                  MaskShape::Left, MaskShape::Holes};
+  for (unsigned i = 0; i < options.randomCases; ++i) {
+    seen.clear(); // other values, even if the size comes again
+    CaseSize size{1 + int64_t(random() % 4), 1 + int64_t(random() % 64),
+                  shapes[random() % 4]};
+    if (Error error = runCase(size))
+      return error;
+  }
+  result.summary.cases = result.cases;
+  result.summary.tolerance = options.tolerance;
+  result.summary.passed = result.cases > 0;
+  for (const VerifyRow &row : result.rows) {
+    if (row.scale > 0)
+      result.summary.maxError =
+          std::max(result.summary.maxError, row.maxError / row.scale);
+    result.summary.passed &= row.problem.empty();
+  }
+  return std::move(result);
+}
+
+} // namespace
+
+Expected<VerifyResult> verify(func::FuncOp reference,
+                              const Candidate &candidate,
+                              const VerifyOptions &options) {
+  return Verifier(reference, candidate, options).run();
+}
+
+//===----------------------------------------------------------------------===//
+// Candidates
+//===----------------------------------------------------------------------===//
+
+Expected<Candidate> libraryCandidate(StringRef path, int threads) {
+  if (Error error = checkReadable(path))
+    return error;
+  Expected<std::unique_ptr<LoadedModel>> opened = LoadedModel::open(path);
+  if (!opened)
+    return withCode(opened.takeError(), ExitCode::BadInput);
+  std::shared_ptr<LoadedModel> model = std::move(*opened);
+  Expected<std::unique_ptr<LoadedModel::Context>> created =
+      model->createContext(threads);
+  if (!created)
+    return withCode(created.takeError(), ExitCode::Internal);
+  std::shared_ptr<LoadedModel::Context> context = std::move(*created);
+  Candidate candidate;
+  candidate.inputs = model->inputs();
+  candidate.outputs = model->outputs();
+  // The context goes before the library that its code lies in.
+  candidate.run = [model, context](ArrayRef<HostTensor> inputs) {
+    return context->run(inputs);
+  };
+  return candidate;
+}
+
+Expected<Candidate> modelCandidate(ModuleOp module) {
+  Expected<func::FuncOp> func = forwardFunction(module);
+  if (!func)
+    return func.takeError();
+  Candidate candidate;
+  for (BlockArgument argument : func->getArguments()) {
+    auto type = cast<RankedTensorType>(argument.getType());
+    auto name = func->getArgAttrOfType<StringAttr>(argument.getArgNumber(),
+                                                   "plm.name");
+    TensorSignature signature;
+    signature.name = name ? name.str() : std::to_string(argument.getArgNumber());
+    signature.dtype =
+        dtypeFromMLIR(type.getElementType()).value_or(DType::F32);
+    candidate.inputs.push_back(std::move(signature));
+  }
+  for (auto [index, type] : llvm::enumerate(func->getResultTypes())) {
+    TensorSignature signature;
+    signature.name = resultName(*func, index);
+    signature.dtype =
+        dtypeFromMLIR(cast<RankedTensorType>(type).getElementType())
+            .value_or(DType::F32);
+    candidate.outputs.push_back(std::move(signature));
+  }
+  candidate.run = [func = *func](ArrayRef<HostTensor> inputs) {
+    return interpret(func, inputs);
+  };
+  return candidate;
+}
+
+//===----------------------------------------------------------------------===//
+// The command
+//===----------------------------------------------------------------------===//
+
+void printTable(const VerifyResult &result, llvm::raw_ostream &os) {
+  Table table({false, false, false, true, true, true, false});
+  table.addRow({"shape", "mask", "output", "max error", "scale", "relative",
+                ""});
+  for (const VerifyRow &row : result.rows)
+    table.addRow({std::to_string(row.batch) + "x" + std::to_string(row.sequence),
+                  row.mask, row.output, formatNumber(row.maxError),
+                  formatNumber(row.scale),
+                  formatNumber(row.scale > 0 ? row.maxError / row.scale : 0),
+                  row.problem.empty() ? "ok" : row.problem});
+  table.print(os);
+  os << (result.summary.passed ? "verified: " : "FAILED: ")
+     << result.summary.cases << " cases, max error "
+     << formatNumber(result.summary.maxError)
+     << " of the output's scale (allowed "
+     << formatNumber(result.summary.tolerance) << ")\n";
+}
+
+Error verifyCommand(StringRef library, StringRef modelPath,
+                    const VerifyOptions &options, llvm::raw_ostream &out) {
+  Expected<Candidate> candidate = libraryCandidate(library, options.threads);
+  if (!candidate)
+    return candidate.takeError();
+  std::unique_ptr<MLIRContext> context = makeContext();
+  Expected<OwningOpRef<ModuleOp>> module =
+      importModel(modelPath, context.get());
+  if (!module)
+    return module.takeError();
+  Expected<func::FuncOp> func = forwardFunction(**module);
+  if (!func)
+    return func.takeError();
+  Expected<VerifyResult> result = verify(*func, *candidate, options);
+  if (!result)
+    return result.takeError();
+  printTable(*result, out);
+  if (result->summary.passed)
+    return Error::success();
+  return makeError(ExitCode::VerificationFailed,
+                   "verification failed: '" + library +
+                       "' does not compute what '" + modelPath + "' does");
+}
+
+} // namespace plmc

@@ -1,0 +1,255 @@
+//===- TensorOps.cpp - plm tensor operations as ONNX nodes ----------------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "GraphWriter.h"
+#include "plmc/Dialect/PLM/PLM.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace plmc::plm;
+
+namespace plmc::onnx_export {
+namespace {
+
+using Writer = GraphWriter;
+
+void write(Writer &w, UnaryOp op) {
+  static constexpr StringLiteral names[] = {
+      "Neg",   "Abs",  "Exp", "Log", "Sqrt", "",    "Reciprocal", "Erf",   "Floor",
+      "Ceil",  "Sin",  "Cos", "Sign", "Not", "IsNaN", "IsInf",    "Round", "Softplus"};
+  std::string input = w.nameOf(op.getInput());
+  std::string output = w.nameOf(op.getResult());
+  if (op.getKind() == UnaryKind::Rsqrt) {
+    w.node("Reciprocal", {w.node("Sqrt", {input})}, {}, output);
+    return;
+  }
+  w.node(names[size_t(op.getKind())], {input}, {}, output);
+}
+
+void write(Writer &w, BinaryOp op) {
+  static constexpr StringLiteral names[] = {
+      "Add", "Sub", "Mul",   "Div", "Pow",  "Min",         "Max",     "Mod",           "And",
+      "Or",  "Xor", "Equal", "",    "Less", "LessOrEqual", "Greater", "GreaterOrEqual"};
+  SmallVector<std::string> inputs = {w.nameOf(op.getLhs()),
+                                     w.nameOf(op.getRhs())};
+  std::string output = w.nameOf(op.getResult());
+  DType dtype = dtypeOf(op.getLhs());
+  std::string name = names[size_t(op.getKind())].str();
+  SmallVector<Attr> attrs;
+  switch (op.getKind()) {
+  case BinaryKind::Ne:
+    w.node("Not", {w.node("Equal", inputs)}, {}, output);
+    return;
+  case BinaryKind::Mod:
+    if (isFloat(dtype))
+      attrs.push_back(Attr::of("fmod", int64_t(1)));
+    break;
+  case BinaryKind::And:
+  case BinaryKind::Or:
+  case BinaryKind::Xor:
+    if (dtype != DType::Bool)
+      name = "Bitwise" + name;
+    break;
+  default:
+    break;
+  }
+  w.node(name, inputs, attrs, output);
+}
+
+void write(Writer &w, SelectOp op) {
+  w.node("Where",
+         {w.nameOf(op.getCondition()), w.nameOf(op.getOnTrue()),
+          w.nameOf(op.getOnFalse())},
+         {}, w.nameOf(op.getResult()));
+}
+
+void write(Writer &w, CastOp op) {
+  w.node("Cast", {w.nameOf(op.getInput())},
+         {Attr::of("to", int64_t(onnxType(dtypeOf(op.getResult()))))},
+         w.nameOf(op.getResult()));
+}
+
+void write(Writer &w, MatmulOp op) {
+  w.node("MatMul", {w.nameOf(op.getLhs()), w.nameOf(op.getRhs())}, {},
+         w.nameOf(op.getResult()));
+}
+
+void write(Writer &w, TransposeOp op) {
+  w.node("Transpose", {w.nameOf(op.getInput())},
+         {Attr::of("perm", op.getPermutation())}, w.nameOf(op.getResult()));
+}
+
+/// The target shape needs no arithmetic where the input's dimension can be
+/// copied (0) or one dimension is left to infer (-1).
+void write(Writer &w, ReshapeOp op) {
+  SmallVector<DimExpr> from = dimsOf(op.getInput()), to = dimsOf(op.getResult());
+  SmallVector<int64_t> spelled;
+  unsigned inferred = 0;
+  bool empty = false;
+  for (auto [axis, expr] : llvm::enumerate(to)) {
+    std::optional<int64_t> value = expr.constant();
+    empty |= value == 0;
+    if (value)
+      spelled.push_back(*value);
+    else if (axis < from.size() && from[axis] == expr)
+      spelled.push_back(0);
+    else
+      spelled.push_back(-1), ++inferred;
+  }
+  bool plain = inferred <= 1 && !empty;
+  SmallVector<Attr> attrs;
+  if (!plain)
+    attrs.push_back(Attr::of("allowzero", int64_t(1)));
+  w.node("Reshape",
+         {w.nameOf(op.getInput()), plain ? w.ints(spelled) : w.dims(to)}, attrs,
+         w.nameOf(op.getResult()));
+}
+
+void write(Writer &w, BroadcastOp op) {
+  w.node("Expand", {w.nameOf(op.getInput()), w.dims(dimsOf(op.getResult()))},
+         {}, w.nameOf(op.getResult()));
+}
+
+void write(Writer &w, ConcatOp op) {
+  SmallVector<std::string> inputs;
+  for (Value input : op.getInputs())
+    inputs.push_back(w.nameOf(input));
+  w.node("Concat", inputs, {Attr::of("axis", int64_t(op.getAxis()))},
+         w.nameOf(op.getResult()));
+}
+
+void write(Writer &w, SliceOp op) {
+  SmallVector<DimExpr> from = dimsOf(op.getInput()), to = dimsOf(op.getResult());
+  SmallVector<DimExpr> starts, ends;
+  SmallVector<int64_t> axes, steps;
+  for (auto [axis, text] : llvm::enumerate(op.getStarts())) {
+    std::optional<DimExpr> start =
+        DimExpr::parse(cast<StringAttr>(text).getValue());
+    int64_t step = op.getSteps()[axis];
+    if (!start)
+      return w.fail(op, "start is not a dimension expression");
+    if (start->isConstant(0) && step == 1 && from[axis] == to[axis])
+      continue;
+    axes.push_back(axis);
+    steps.push_back(step);
+    starts.push_back(*start);
+    // Going down, the end may be -1, which ONNX would count from the back:
+    // count all of them from the back.
+    DimExpr end = *start + to[axis] * DimExpr(step);
+    ends.push_back(step > 0 ? end : end - from[axis]);
+  }
+  if (axes.empty()) {
+    w.node("Identity", {w.nameOf(op.getInput())}, {}, w.nameOf(op.getResult()));
+    return;
+  }
+  w.node("Slice",
+         {w.nameOf(op.getInput()), w.dims(starts), w.dims(ends), w.ints(axes),
+          w.ints(steps)},
+         {}, w.nameOf(op.getResult()));
+}
+
+template <typename GatherLike>
+void writeGather(Writer &w, GatherLike op, StringRef type, Attr attr) {
+  w.node(type, {w.nameOf(op.getData()), w.nameOf(op.getIndices())}, {attr},
+         w.nameOf(op.getResult()));
+}
+void write(Writer &w, GatherOp op) {
+  writeGather(w, op, "Gather", Attr::of("axis", int64_t(op.getAxis())));
+}
+void write(Writer &w, GatherElementsOp op) {
+  writeGather(w, op, "GatherElements", Attr::of("axis", int64_t(op.getAxis())));
+}
+void write(Writer &w, GatherNDOp op) {
+  writeGather(w, op, "GatherND",
+              Attr::of("batch_dims", int64_t(op.getBatchDims())));
+}
+
+void write(Writer &w, ReduceOp op) {
+  static constexpr StringLiteral names[] = {
+      "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin",
+      "ReduceProd", "ReduceL1",  "ReduceL2",  "ReduceSumSquare"};
+  // An empty list of axes would reduce all of them.
+  if (op.getAxes().empty()) {
+    if (op.getKind() == ReduceKind::SumSquare)
+      w.node("Mul", {w.nameOf(op.getInput()), w.nameOf(op.getInput())}, {},
+             w.nameOf(op.getResult()));
+    else
+      w.node(op.getKind() == ReduceKind::L1 || op.getKind() == ReduceKind::L2
+                 ? "Abs"
+                 : "Identity",
+             {w.nameOf(op.getInput())}, {}, w.nameOf(op.getResult()));
+    return;
+  }
+  w.node(names[size_t(op.getKind())],
+         {w.nameOf(op.getInput()), w.ints(op.getAxes())},
+         {Attr::of("keepdims", int64_t(op.getKeepdims()))},
+         w.nameOf(op.getResult()));
+}
+
+void write(Writer &w, SoftmaxOp op) {
+  w.node("Softmax", {w.nameOf(op.getInput())},
+         {Attr::of("axis", int64_t(op.getAxis()))}, w.nameOf(op.getResult()));
+}
+
+/// int64 data as the result's element type.
+void castFromInt64(Writer &w, const std::string &input, Value result) {
+  if (dtypeOf(result) == DType::I64)
+    w.node("Identity", {input}, {}, w.nameOf(result));
+  else
+    w.node("Cast", {input},
+           {Attr::of("to", int64_t(onnxType(dtypeOf(result))))},
+           w.nameOf(result));
+}
+
+void write(Writer &w, IotaOp op) {
+  std::optional<DimExpr> start = DimExpr::parse(op.getStart());
+  if (!start)
+    return w.fail(op, "start is not a dimension expression");
+  DimExpr limit =
+      *start + dimsOf(op.getResult())[0] * DimExpr(int64_t(op.getStep()));
+  castFromInt64(w,
+                w.node("Range", {w.dimScalar(*start), w.dimScalar(limit),
+                                 w.intScalar(op.getStep())}),
+                op.getResult());
+}
+
+void write(Writer &w, CumSumOp op) {
+  w.node("CumSum", {w.nameOf(op.getInput()), w.intScalar(op.getAxis())},
+         {Attr::of("exclusive", int64_t(op.getExclusive())),
+          Attr::of("reverse", int64_t(op.getReverse()))},
+         w.nameOf(op.getResult()));
+}
+
+void write(Writer &w, ShapeValueOp op) {
+  SmallVector<DimExpr> exprs;
+  for (Attribute text : op.getExprs()) {
+    std::optional<DimExpr> expr =
+        DimExpr::parse(cast<StringAttr>(text).getValue());
+    if (!expr)
+      return w.fail(op, "not a dimension expression");
+    exprs.push_back(*expr);
+  }
+  bool scalar = dimsOf(op.getResult()).empty();
+  castFromInt64(w, scalar ? w.dimScalar(exprs[0]) : w.dims(exprs),
+                op.getResult());
+}
+
+} // namespace
+
+bool writeTensorOp(Writer &w, Operation *op) {
+  return llvm::TypeSwitch<Operation *, bool>(op)
+      .Case<UnaryOp, BinaryOp, SelectOp, CastOp, MatmulOp, TransposeOp,
+            ReshapeOp, BroadcastOp, ConcatOp, SliceOp, GatherOp,
+            GatherElementsOp, GatherNDOp, ReduceOp, SoftmaxOp, IotaOp, CumSumOp,
+            ShapeValueOp>([&](auto concrete) {
+        write(w, concrete);
+        return true;
+      })
+      .Default(false);
+}
+
+} // namespace plmc::onnx_export

@@ -1,0 +1,272 @@
+//===- BuildShape.cpp - Operations that move elements -*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "GraphBuilder.h"
+#include "ShapeArithmetic.h"
+
+using namespace mlir;
+using namespace plmc::plm;
+
+namespace plmc::importer {
+
+/// Broadcasts are cheaper than what they would be folded to.
+static constexpr int64_t maxFoldedBroadcast = 1 << 16;
+
+static std::optional<SmallVector<int64_t>> constantShape(ArrayRef<DimExpr> dims) {
+  SmallVector<int64_t> shape;
+  for (const DimExpr &dim : dims) {
+    std::optional<int64_t> size = dim.constant();
+    if (!size)
+      return std::nullopt;
+    shape.push_back(*size);
+  }
+  return shape;
+}
+
+Tensor GraphBuilder::reshape(const Tensor &x, ArrayRef<DimExpr> dims) {
+  if (!x || hasFailed() || x.dims() == dims)
+    return x;
+  if (!checkShape(x.dtype(), dims))
+    return Tensor();
+  DimExpr before = productOf(x.dims()), after = productOf(dims);
+  if (before.hasOverflow() || after.hasOverflow())
+    return fail("too many elements");
+  if (!requireEqual(before, after,
+                    "reshaping " + shapeText(x.dims()) + " to " +
+                        shapeText(dims)))
+    return Tensor();
+  if (LiteralPtr literal = x.literal())
+    if (auto shape = constantShape(dims))
+      return tensorFromLiteral(reshapeLiteral(literal, *shape));
+  if (x.get()->contents && dims.size() <= 1)
+    return tensorFromContents(x.dtype(), *x.get()->contents, dims.empty());
+  return emit(x, x.dtype(), dims, /*mayFold=*/true,
+              [&](OpBuilder &b, Location loc, RankedTensorType type,
+                  ValueRange v) -> Operation * {
+                return ReshapeOp::create(b, loc, type, v[0]);
+              });
+}
+
+Tensor GraphBuilder::transpose(const Tensor &x,
+                               ArrayRef<int64_t> permutation) {
+  if (!x || hasFailed())
+    return Tensor();
+  Dims dims;
+  SmallVector<bool> seen(x.rank(), false);
+  bool isIdentity = true;
+  for (auto [index, axis] : llvm::enumerate(permutation)) {
+    if (!checkAxis(axis, x.rank()))
+      return Tensor();
+    if (seen[axis])
+      return fail("the permutation repeats axis " + Twine(axis));
+    seen[axis] = true;
+    isIdentity &= axis == int64_t(index);
+    dims.push_back(x.dim(axis));
+  }
+  if (int64_t(dims.size()) != x.rank())
+    return fail("the permutation has " + Twine(dims.size()) +
+                " axes, the tensor " + Twine(x.rank()));
+  if (isIdentity)
+    return x;
+  // Transposing a weight is left to code generation, which packs weights in
+  // an order of its own anyway.
+  return emit(x, x.dtype(), dims, /*mayFold=*/!isFloat(x.dtype()),
+              [&](OpBuilder &b, Location loc, RankedTensorType type,
+                  ValueRange v) -> Operation * {
+                return TransposeOp::create(b, loc, type, permutation, v[0]);
+              });
+}
+
+Tensor GraphBuilder::broadcastTo(const Tensor &x, ArrayRef<DimExpr> target) {
+  if (!x || hasFailed())
+    return Tensor();
+  std::optional<Dims> dims = broadcastDims(x.dims(), target);
+  if (!dims)
+    return Tensor();
+  if (x.dims() == ArrayRef<DimExpr>(*dims))
+    return x;
+  if (ArrayRef<DimExpr>(*dims) != target)
+    return fail("shape " + shapeText(x.dims()) +
+                " does not broadcast to " + shapeText(target));
+  std::optional<int64_t> count = productOf(*dims).constant();
+  // Contents stay known: what was a scalar is repeated.
+  if (x.get()->contents && dims->size() <= 1 && count)
+    if (*count <= 64 && x.get()->contents->size() == 1)
+      return tensorFromContents(x.dtype(),
+                                Dims(*count, x.get()->contents->front()),
+                                dims->empty());
+  return emit(x, x.dtype(), *dims, count && *count <= maxFoldedBroadcast,
+              [&](OpBuilder &b, Location loc, RankedTensorType type,
+                  ValueRange v) -> Operation * {
+                return BroadcastOp::create(b, loc, type, v[0]);
+              });
+}
+
+Tensor GraphBuilder::concat(ArrayRef<Tensor> inputs, int64_t axis) {
+  if (hasFailed())
+    return Tensor();
+  if (inputs.empty())
+    return fail("there is nothing to concatenate");
+  for (const Tensor &input : inputs)
+    if (!input)
+      return Tensor();
+  const Tensor &first = inputs.front();
+  if (!checkAxis(axis, first.rank()))
+    return Tensor();
+  Dims dims(first.dims().begin(), first.dims().end());
+  dims[axis] = DimExpr(0);
+  for (const Tensor &input : inputs) {
+    if (input.dtype() != first.dtype() || input.rank() != first.rank())
+      return fail("inputs of " + dtypeName(first.dtype()) +
+                  shapeText(first.dims()) + " and " +
+                  dtypeName(input.dtype()) + shapeText(input.dims()) +
+                  " cannot be concatenated");
+    for (int64_t i = 0; i < first.rank(); ++i)
+      if (i != axis &&
+          !requireEqual(first.dim(i), input.dim(i),
+                        "concatenating " + shapeText(first.dims()) + " and " +
+                            shapeText(input.dims())))
+        return Tensor();
+    dims[axis] = dims[axis] + input.dim(axis);
+  }
+  if (inputs.size() == 1)
+    return first;
+  bool allLiteral = llvm::all_of(
+      inputs, [](const Tensor &input) { return bool(input.literal()); });
+  if (first.rank() == 1 && !allLiteral) {
+    Dims joined;
+    bool known = true;
+    for (const Tensor &input : inputs) {
+      std::optional<Dims> contents = contentsOf(input);
+      known &= contents.has_value();
+      if (contents)
+        joined.append(*contents);
+    }
+    if (known)
+      if (Tensor result = tensorFromContents(first.dtype(), joined,
+                                             /*scalar=*/false))
+        return result;
+  }
+  return emit(inputs, first.dtype(), dims, /*mayFold=*/true,
+              [&](OpBuilder &b, Location loc, RankedTensorType type,
+                  ValueRange v) -> Operation * {
+                return ConcatOp::create(b, loc, type, axis, v);
+              });
+}
+
+Tensor GraphBuilder::slice(const Tensor &x, ArrayRef<DimExpr> starts,
+                           ArrayRef<int64_t> steps, ArrayRef<DimExpr> sizes) {
+  if (!x || hasFailed())
+    return Tensor();
+  bool isWhole = x.dims() == sizes;
+  for (auto [start, step] : llvm::zip(starts, steps))
+    isWhole &= start.isConstant(0) && step == 1;
+  if (isWhole)
+    return x;
+  if (x.rank() == 1 && x.get()->contents && starts[0].isConstant() &&
+      sizes[0].isConstant()) {
+    const Dims &contents = *x.get()->contents;
+    Dims window;
+    int64_t position = *starts[0].constant();
+    for (int64_t i = 0; i < *sizes[0].constant(); ++i, position += steps[0]) {
+      if (position < 0 || position >= int64_t(contents.size()))
+        return fail("the slice leaves a tensor of " +
+                    Twine(contents.size()) + " elements");
+      window.push_back(contents[position]);
+    }
+    if (Tensor result =
+            tensorFromContents(x.dtype(), window, /*scalar=*/false))
+      return result;
+  }
+  SmallVector<std::string> texts;
+  for (const DimExpr &start : starts)
+    texts.push_back(start.str());
+  return emit(x, x.dtype(), sizes, /*mayFold=*/true,
+              [&](OpBuilder &b, Location loc, RankedTensorType type,
+                  ValueRange v) -> Operation * {
+                SmallVector<StringRef> refs(texts.begin(), texts.end());
+                return SliceOp::create(b, loc, type, b.getStrArrayAttr(refs),
+                                       b.getDenseI64ArrayAttr(steps), v[0]);
+              });
+}
+
+Tensor GraphBuilder::gather(const Tensor &data, const Tensor &indices,
+                            int64_t axis) {
+  if (!data || !indices || !checkAxis(axis, data.rank()))
+    return Tensor();
+  std::optional<Dims> positions = contentsOf(indices);
+  std::optional<int64_t> extent = data.dim(axis).constant();
+  // Constant indices are checked now: no input could make them right.
+  if (LiteralPtr literal = indices.literal();
+      literal && extent && !isFloat(literal->dtype) &&
+      literal->numElements() <= (1 << 20)) {
+    HostTensor host = literal->toHost();
+    for (int64_t i = 0; i < host.numElements(); ++i)
+      if (host.getInt(i) < -*extent || host.getInt(i) >= *extent)
+        return fail("index " + Twine(host.getInt(i)) +
+                    " is outside a dimension of size " + Twine(*extent));
+  }
+  if (data.rank() == 1 && data.get()->contents && positions) {
+    const Dims &contents = *data.get()->contents;
+    Dims taken;
+    int64_t size = contents.size();
+    for (const DimExpr &position : *positions) {
+      std::optional<int64_t> index = position.constant();
+      if (index && *index >= -size && *index < size)
+        taken.push_back(contents[*index < 0 ? *index + size : *index]);
+    }
+    if (taken.size() == positions->size())
+      if (Tensor result =
+              tensorFromContents(data.dtype(), taken, indices.rank() == 0))
+        return result;
+  }
+  Dims dims(data.dims().begin(), data.dims().begin() + axis);
+  dims.append(indices.dims().begin(), indices.dims().end());
+  dims.append(data.dims().begin() + axis + 1, data.dims().end());
+  return emit({data, indices}, data.dtype(), dims, /*mayFold=*/true,
+              [&](OpBuilder &b, Location loc, RankedTensorType type,
+                  ValueRange v) -> Operation * {
+                return GatherOp::create(b, loc, type, axis, v[0], v[1]);
+              });
+}
+
+Tensor GraphBuilder::gatherElements(const Tensor &data, const Tensor &indices,
+                                    int64_t axis) {
+  if (!data || !indices || !checkAxis(axis, data.rank()))
+    return Tensor();
+  return emit({data, indices}, data.dtype(), indices.dims(), /*mayFold=*/true,
+              [&](OpBuilder &b, Location loc, RankedTensorType type,
+                  ValueRange v) -> Operation * {
+                return GatherElementsOp::create(b, loc, type, axis, v[0],
+                                                v[1]);
+              });
+}
+
+Tensor GraphBuilder::gatherND(const Tensor &data, const Tensor &indices,
+                              int64_t batchDims) {
+  if (!data || !indices || hasFailed())
+    return Tensor();
+  std::optional<int64_t> tuple =
+      indices.rank() ? indices.dim(-1).constant() : std::nullopt;
+  if (!tuple || *tuple < 1 || batchDims < 0 || batchDims >= indices.rank() ||
+      *tuple > data.rank() - batchDims)
+    return fail("indices of shape " + shapeText(indices.dims()) +
+                " do not address data of shape " + shapeText(data.dims()));
+  for (int64_t i = 0; i < batchDims; ++i)
+    if (!requireEqual(data.dim(i), indices.dim(i), "the batch dimensions"))
+      return Tensor();
+  Dims dims(indices.dims().begin(), indices.dims().end() - 1);
+  dims.append(data.dims().begin() + batchDims + *tuple, data.dims().end());
+  return emit({data, indices}, data.dtype(), dims, /*mayFold=*/true,
+              [&](OpBuilder &b, Location loc, RankedTensorType type,
+                  ValueRange v) -> Operation * {
+                return GatherNDOp::create(b, loc, type, batchDims, v[0],
+                                          v[1]);
+              });
+}
+
+} // namespace plmc::importer

@@ -1,0 +1,77 @@
+//===- Diagnostics.cpp - One line an error -*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Diagnostics.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/ConvertUTF.h"
+
+using llvm::StringRef;
+
+char plmc::ImportError::ID;
+
+namespace plmc::importer {
+
+std::string cleanText(StringRef text) {
+  std::string result;
+  for (size_t i = 0; i < text.size();) {
+    unsigned char c = text[i];
+    if (c < 0x80) {
+      result += c < 0x20 || c == 0x7f ? '?' : char(c);
+      ++i;
+      continue;
+    }
+    unsigned length = llvm::getNumBytesForUTF8(c);
+    const auto *begin = reinterpret_cast<const llvm::UTF8 *>(text.data() + i);
+    // 0xC2 0x80..0x9F are control characters too.
+    bool valid = length > 1 && i + length <= text.size() &&
+                 llvm::isLegalUTF8Sequence(begin, begin + length) &&
+                 !(c == 0xC2 && begin[1] < 0xA0);
+    if (valid)
+      result.append(text.substr(i, length).str());
+    else
+      result += '?';
+    i += valid ? length : 1;
+  }
+  return result;
+}
+
+std::string printable(StringRef text, size_t limit) {
+  // Cut first: a name may be as long as the file.
+  bool cut = text.size() > limit;
+  std::string result = cleanText(text.take_front(limit));
+  return cut ? result + "..." : result;
+}
+
+std::string identifier(StringRef text) {
+  std::string result;
+  for (char c : text.take_front(64))
+    result += llvm::isAlnum(c) || c == '_' ? c : '_';
+  if (result.empty() || llvm::isDigit(result.front()))
+    result = "d" + result;
+  return result;
+}
+
+std::string symbolName(StringRef text) {
+  std::string result;
+  for (char c : text.take_front(200))
+    result += llvm::isAlnum(c) || c == '_' || c == '.' || c == '$' ? c : '_';
+  if (result.empty() || llvm::isDigit(result.front()) || result.front() == '.')
+    result = "_" + result;
+  return result;
+}
+
+llvm::Error badModel(const llvm::Twine &message) {
+  return llvm::make_error<ImportError>(ImportError::Kind::BadModel,
+                                       message.str());
+}
+
+llvm::Error unsupported(const llvm::Twine &message) {
+  return llvm::make_error<ImportError>(ImportError::Kind::Unsupported,
+                                       message.str());
+}
+
+} // namespace plmc::importer

@@ -1,0 +1,332 @@
+//===- RecognizeAttention.cpp - plm-recognize-attention -------------------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// For every softmax over the last dimension: match the score product and the
+// value products (AttentionMatch.h), find out which axes are batch, heads and
+// features (Layout.h), prove the mask (KeepMask.h), and put a plm.attention in
+// the place of each value product. Its operands and result are views of what
+// was there; plm-normalize then removes the views that cancel out.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionMatch.h"
+#include "Passes.h"
+#include <cmath>
+
+namespace plmc {
+#define GEN_PASS_DEF_RECOGNIZEATTENTIONPASS
+#include "plmc/Frontend/ONNX/RecognitionPasses.h.inc"
+} // namespace plmc
+
+using namespace mlir;
+using namespace plmc;
+using namespace plmc::plm;
+using namespace plmc::recognition;
+using llvm::Error;
+using llvm::Expected;
+
+namespace {
+
+Error refuse(const llvm::Twine &reason) {
+  return llvm::createStringError(reason);
+}
+
+/// The axes of one attention, as unsplit factors.
+struct Axes {
+  Factors batch, heads, query, key;
+};
+
+/// Which of the batch dimensions' factors are heads: in the tensor that an
+/// operand is a view of, heads stand behind the sequence and the batch before
+/// it. Empty lists where the operand does not tell.
+std::pair<Factors, Factors> splitByOrigin(const FactorTable &table,
+                                          const Factors &outer,
+                                          const Factors &sequence,
+                                          const View &origin) {
+  Factors before, after;
+  bool passed = false;
+  for (int factor : table.flatten(origin.layout)) {
+    passed |= llvm::is_contained(sequence, factor);
+    if (llvm::is_contained(outer, factor))
+      (passed ? after : before).push_back(factor);
+  }
+  return {before, after};
+}
+
+class AttentionRewriter {
+public:
+  AttentionRewriter(SoftmaxOp softmax) : softmax(softmax) {}
+
+  /// Replaces the value products. The error is the reason.
+  Error run();
+
+private:
+  Error match();
+  Error followOperands();
+  Error chooseAxes();
+  Error proveMask();
+  Expected<Value> operandAs3D(OpBuilder &builder,
+                              llvm::ArrayRef<View> candidates,
+                              llvm::ArrayRef<int> sequence,
+                              llvm::ArrayRef<int> features, double *scale);
+  Error rewrite(const ValuesMatch &values);
+
+  SoftmaxOp softmax;
+  FactorTable table;
+  Layout layout; // of the softmax
+  ScoresMatch scores;
+  std::vector<ValuesMatch> products;
+  std::vector<View> query, key;
+  Factors features;
+  Axes axes;
+  Value mask;
+};
+
+Error AttentionRewriter::match() {
+  Dims dims = dimsOf(softmax.getInput());
+  int64_t rank = dims.size();
+  if (int64_t(softmax.getAxis()) != rank - 1)
+    return refuse("the softmax is over axis " + llvm::Twine(softmax.getAxis()) +
+                  ", not over the last one");
+  if (rank != 3 && rank != 4)
+    return refuse("the scores have rank " + llvm::Twine(rank) +
+                  ", attention has [batch, heads, queries, keys] or "
+                  "[batch*heads, queries, keys]");
+  layout = table.fresh(dims);
+  Expected<ScoresMatch> match = matchScores(table, softmax, layout);
+  if (!match)
+    return match.takeError();
+  scores = std::move(*match);
+  products = matchValues(table, softmax, layout);
+  if (products.empty())
+    return refuse("the probabilities go into no product with values");
+  return Error::success();
+}
+
+/// From the score product up to where query and key come from.
+Error AttentionRewriter::followOperands() {
+  MatmulOp matmul = scores.matmul;
+  Value lhs = matmul.getLhs(), rhs = matmul.getRhs();
+  if (isWeight(lhs) || isWeight(rhs))
+    return refuse("the scores are a product with a parameter");
+  int64_t rank = typeOf(matmul.getResult()).getRank();
+  Dims dims = dimsOf(matmul.getResult());
+  for (Value operand : {lhs, rhs}) {
+    Dims own = dimsOf(operand);
+    if (int64_t(own.size()) != rank ||
+        llvm::ArrayRef<DimExpr>(own).drop_back(2) !=
+            llvm::ArrayRef<DimExpr>(dims).drop_back(2))
+      return refuse("query and key are broadcast against one another");
+  }
+  features = table.create(dimsOf(lhs).back());
+  Layout left(scores.layout.begin(), scores.layout.end() - 2), right = left;
+  left.append({scores.layout[rank - 2], features});
+  right.append({features, scores.layout[rank - 1]});
+
+  // Transposed scores (keys by queries) are the same with roles exchanged.
+  Factors rows = table.resolve(scores.layout[rank - 2]);
+  Factors columns = table.resolve(scores.layout[rank - 1]);
+  Factors queries = table.resolve(layout[layout.size() - 2]);
+  Factors keys = table.resolve(layout.back());
+  if (columns == keys && rows == queries) {
+    query = followOperand(table, lhs, left);
+    key = followOperand(table, rhs, right);
+  } else if (columns == queries && rows == keys) {
+    key = followOperand(table, lhs, left);
+    query = followOperand(table, rhs, right);
+  } else {
+    return refuse("the softmax is not over the keys of the score product");
+  }
+  return Error::success();
+}
+
+Error AttentionRewriter::chooseAxes() {
+  axes.query = table.resolve(layout[layout.size() - 2]);
+  axes.key = table.resolve(layout.back());
+  Factors outer;
+  for (const Factors &factors :
+       llvm::ArrayRef<Factors>(layout.data(), layout.size() - 2))
+    outer.append(table.resolve(factors));
+  auto [before, after] =
+      splitByOrigin(table, outer, axes.query, query.back());
+  if (after.empty())
+    std::tie(before, after) =
+        splitByOrigin(table, outer, axes.key, key.back());
+  if (before.empty() && after.size() >= 2 && layout.size() == 3) {
+    // Sequence first: [sequence, batch, heads, features].
+    axes.heads = {after.pop_back_val()};
+    axes.batch = after;
+  } else if (!after.empty() && !(before.empty() && after.size() >= 2)) {
+    axes.batch = before;
+    axes.heads = after;
+  } else if (layout.size() == 4) {
+    axes.batch = table.resolve(layout[0]);
+    axes.heads = table.resolve(layout[1]);
+  } else {
+    // One head, or heads folded into the batch for good.
+    DimExpr size = table.product(outer);
+    if (!size.isConstant() && (size.getTerms().size() != 1 ||
+                               size.getTerms().begin()->second != 1))
+      return refuse("heads and batch are one dimension that is never split (" +
+                    size.str() + ")");
+    axes.batch = outer;
+  }
+  if (!table.product(axes.heads).isConstant())
+    return refuse("the number of heads is not constant (" +
+                  table.product(axes.heads).str() + ")");
+  features = table.resolve(features);
+  if (!table.product(features).isConstant())
+    return refuse("the head size is not constant (" +
+                  table.product(features).str() + ")");
+  return Error::success();
+}
+
+Error AttentionRewriter::proveMask() {
+  std::vector<MaskTerm> terms = scores.terms;
+  for (const ValuesMatch &values : products)
+    terms.insert(terms.end(), values.terms.begin(), values.terms.end());
+  Expected<Value> proof =
+      proveKeepMask({table, terms, axes.batch, axes.key});
+  if (!proof)
+    return proof.takeError();
+  mask = *proof;
+  return Error::success();
+}
+
+/// The operand as [batch, sequence, heads*features]: the nearest tensor on its
+/// way that is exactly that, else the nearest that is it up to a reshape, else
+/// the origin with its axes moved.
+Expected<Value> AttentionRewriter::operandAs3D(OpBuilder &builder,
+                                               llvm::ArrayRef<View> candidates,
+                                               llvm::ArrayRef<int> sequence,
+                                               llvm::ArrayRef<int> features,
+                                               double *scale) {
+  Factors order = axes.batch;
+  order.append(sequence.begin(), sequence.end());
+  order.append(axes.heads);
+  order.append(features.begin(), features.end());
+  Dims dims{table.product(axes.batch), table.product(sequence),
+            table.product(axes.heads) * table.product(features)};
+  const View *chosen = nullptr;
+  for (const View &view : candidates) {
+    if (table.flatten(view.layout) != order)
+      continue;
+    if (dimsOf(view.value) == dims) {
+      chosen = &view;
+      break;
+    }
+    if (!chosen)
+      chosen = &view;
+  }
+  if (!chosen)
+    chosen = &candidates.back();
+  // Scales right above are free.
+  while (chosen != &candidates.back() &&
+         (chosen + 1)->value.getType() == chosen->value.getType() &&
+         matchScaling(chosen->value) && (scale || (chosen + 1)->scale == 1))
+    ++chosen;
+  if (scale)
+    *scale *= chosen->scale;
+  else if (chosen->scale != 1)
+    chosen = &candidates.front(); // a scaled value stays scaled
+  Factors from = table.flatten(chosen->layout), sorted = from, wanted = order;
+  llvm::sort(sorted);
+  llvm::sort(wanted);
+  if (sorted != wanted)
+    return refuse("the axes of an operand of the attention do not match");
+  return buildView(builder, softmax.getLoc(), chosen->value, table, from,
+                   order, dims);
+}
+
+Error AttentionRewriter::rewrite(const ValuesMatch &values) {
+  MatmulOp matmul = values.matmul;
+  int64_t rank = values.probabilities.size();
+  if (table.resolve(values.probabilities[rank - 1]) != axes.key ||
+      table.resolve(values.probabilities[rank - 2]) != axes.query)
+    return refuse("the product with the values is not over the keys");
+  Dims dims = dimsOf(matmul.getResult()), own = dimsOf(matmul.getRhs());
+  if (own.size() != dims.size() ||
+      llvm::ArrayRef<DimExpr>(own).drop_back(2) !=
+          llvm::ArrayRef<DimExpr>(dims).drop_back(2))
+    return refuse("the values are broadcast over heads");
+  Layout outer(values.probabilities.begin(), values.probabilities.end() - 2);
+  Factors width = table.create(own.back());
+  Layout valueLayout = outer, resultLayout = outer;
+  valueLayout.append({axes.key, width});
+  resultLayout.append({axes.query, width});
+  std::vector<View> value =
+      followOperand(table, matmul.getRhs(), valueLayout);
+  width = table.resolve(width);
+  // Following the values may have split an axis once more.
+  for (Factors *factors : {&axes.batch, &axes.heads, &axes.query, &axes.key,
+                           &features})
+    *factors = table.resolve(*factors);
+
+  OpBuilder builder(matmul);
+  double scale = scores.scale;
+  Expected<Value> q =
+      operandAs3D(builder, query, axes.query, features, &scale);
+  if (!q)
+    return q.takeError();
+  Expected<Value> k = operandAs3D(builder, key, axes.key, features, &scale);
+  if (!k)
+    return k.takeError();
+  Expected<Value> v = operandAs3D(builder, value, axes.key, width, nullptr);
+  if (!v)
+    return v.takeError();
+  if (!std::isfinite(scale))
+    return refuse("the scale of the scores is not finite");
+
+  DimExpr heads = table.product(axes.heads);
+  Dims resultDims{table.product(axes.batch), table.product(axes.query),
+                  heads * table.product(width)};
+  if (!resultDims.back().isConstant())
+    return refuse("the head size of the values is not constant");
+  auto attention = AttentionOp::create(
+      builder, softmax.getLoc(),
+      makeTensorType(resultDims, typeOf(matmul.getResult()).getElementType()),
+      *q, *k, *v, mask, builder.getI64IntegerAttr(*heads.constant()),
+      builder.getF64FloatAttr(scale));
+  Factors order = axes.batch;
+  order.append(axes.query);
+  order.append(axes.heads);
+  order.append(width);
+  Value result =
+      buildView(builder, softmax.getLoc(), attention.getResult(), table, order,
+                table.flatten(resultLayout), dims);
+  matmul.getResult().replaceAllUsesWith(result);
+  return Error::success();
+}
+
+Error AttentionRewriter::run() {
+  if (Error error = match())
+    return error;
+  if (Error error = followOperands())
+    return error;
+  if (Error error = chooseAxes())
+    return error;
+  if (Error error = proveMask())
+    return error;
+  for (const ValuesMatch &values : products)
+    if (Error error = rewrite(values))
+      return error;
+  return Error::success();
+}
+
+struct RecognizeAttention
+    : public plmc::impl::RecognizeAttentionPassBase<RecognizeAttention> {
+  void runOnOperation() override {
+    llvm::SmallVector<SoftmaxOp> softmaxes;
+    getOperation().walk([&](SoftmaxOp op) { softmaxes.push_back(op); });
+    for (SoftmaxOp softmax : softmaxes)
+      if (Error error = AttentionRewriter(softmax).run())
+        setReason(softmax, llvm::toString(std::move(error)));
+    eraseDeadOps(getOperation());
+  }
+};
+
+} // namespace

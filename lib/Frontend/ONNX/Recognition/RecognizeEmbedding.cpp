@@ -1,0 +1,152 @@
+//===- RecognizeEmbedding.cpp - plm-recognize-embedding -------------------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A gather of rows of a parameter [V, H] is
+// * plm.position_embedding when the ids are offset, offset+1, ... along the
+//   sequence and no input influences them (IndexValue.h);
+// * one row of the table, broadcast, when they are all the same number, as
+//   token types are in models exported without that input;
+// * plm.embedding when they are a model input, perhaps cast or reshaped.
+//
+//===----------------------------------------------------------------------===//
+
+#include "IndexValue.h"
+#include "Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace plmc {
+#define GEN_PASS_DEF_RECOGNIZEEMBEDDINGPASS
+#include "plmc/Frontend/ONNX/RecognitionPasses.h.inc"
+} // namespace plmc
+
+using namespace mlir;
+using namespace plmc;
+using namespace plmc::plm;
+using namespace plmc::recognition;
+
+namespace {
+
+/// The model input that the ids are, moved and cast at most.
+bool comesFromInput(Value ids) {
+  for (int steps = 0; steps < 32; ++steps) {
+    if (isa<BlockArgument>(ids))
+      return true;
+    Operation *op = ids.getDefiningOp();
+    if (!isa<CastOp, ReshapeOp, TransposeOp, BroadcastOp, SliceOp>(op))
+      return false;
+    if (auto cast = dyn_cast<CastOp>(op))
+      if (!isa<IntegerType>(typeOf(cast.getInput()).getElementType()))
+        return false;
+    ids = op->getOperand(0);
+  }
+  return false;
+}
+
+/// The run must be refused where the original gather would have refused it.
+void constrain(OpBuilder &builder, GatherOp op, const DimExpr &slack) {
+  if (isNonNegative(slack))
+    return;
+  for (auto other : op->getBlock()->getOps<ConstraintOp>())
+    if (!other.getEqual() && other.getExpr() == slack.str())
+      return;
+  ConstraintOp::create(
+      builder, op.getLoc(), builder.getStringAttr(slack.str()), UnitAttr(),
+      builder.getStringAttr("the sequence is longer than the position table "
+                            "allows"));
+}
+
+/// ids[..., s, ...] = base + s along one dimension, the same along others.
+bool recognizePositions(GatherOp op, const IndexValue &ids) {
+  std::optional<int64_t> offset = ids.base.constant();
+  if (!offset || *offset < 0)
+    return false;
+  int64_t along = -1;
+  for (auto [dim, step] : llvm::enumerate(ids.steps)) {
+    if (step.isConstant(0))
+      continue;
+    if (along >= 0 || !step.isConstant(1))
+      return false;
+    along = dim;
+  }
+  if (along < 0)
+    return false;
+  Dims idDims = dimsOf(op.getIndices()), table = dimsOf(op.getData());
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  Type element = typeOf(op.getData()).getElementType();
+  DimExpr length = idDims[along];
+  constrain(builder, op, table[0] - DimExpr(*offset) - length);
+  Value rows = PositionEmbeddingOp::create(
+      builder, loc, makeTensorType({DimExpr(1), length, table[1]}, element),
+      op.getData(), builder.getI64IntegerAttr(*offset));
+  // [1, S, H] to the gather's [..., S, ..., H].
+  Dims thin(idDims.size(), DimExpr(1));
+  thin[along] = length;
+  thin.push_back(table[1]);
+  rows = reshapeTo(builder, loc, rows, thin);
+  rows = broadcastTo(builder, loc, rows, op.getType());
+  op.getResult().replaceAllUsesWith(rows);
+  return true;
+}
+
+bool recognizeConstantRow(GatherOp op, const IndexValue &ids) {
+  Dims table = dimsOf(op.getData());
+  std::optional<int64_t> row = ids.base.constant(), count = table[0].constant();
+  if (!ids.isUniform() || !row || !count)
+    return false;
+  if (*row < 0)
+    *row += *count;
+  if (*row < 0 || *row >= *count)
+    return false; // the run is refused, as it was
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  Type element = typeOf(op.getData()).getElementType();
+  Value slice = SliceOp::create(
+      builder, loc, makeTensorType({DimExpr(1), table[1]}, element),
+      builder.getStrArrayAttr({std::to_string(*row), "0"}),
+      builder.getDenseI64ArrayAttr({1, 1}), op.getData());
+  Dims thin(typeOf(op.getResult()).getRank(), DimExpr(1));
+  thin.back() = table[1];
+  slice = reshapeTo(builder, loc, slice, thin);
+  slice = broadcastTo(builder, loc, slice, op.getType());
+  op.getResult().replaceAllUsesWith(slice);
+  return true;
+}
+
+void recognize(GatherOp op) {
+  if (op.getAxis() != 0 || typeOf(op.getData()).getRank() != 2 ||
+      !isWeight(op.getData()) || !isFloatTensor(op.getData()))
+    return;
+  if (std::optional<IndexValue> ids = analyzeIndex(op.getIndices())) {
+    if (recognizePositions(op, *ids) || recognizeConstantRow(op, *ids))
+      return;
+    setReason(op, "the ids are neither positions 0, 1, 2, ... nor one number");
+    return;
+  }
+  if (!comesFromInput(op.getIndices())) {
+    setReason(op, "the ids of this lookup are computed from the inputs");
+    return;
+  }
+  OpBuilder builder(op);
+  op.getResult().replaceAllUsesWith(
+      EmbeddingOp::create(builder, op.getLoc(), op.getType(), op.getIndices(),
+                          op.getData())
+          .getResult());
+}
+
+struct RecognizeEmbedding
+    : public plmc::impl::RecognizeEmbeddingPassBase<RecognizeEmbedding> {
+  void runOnOperation() override {
+    llvm::SmallVector<GatherOp> gathers;
+    getOperation().walk([&](GatherOp op) { gathers.push_back(op); });
+    for (GatherOp gather : gathers)
+      recognize(gather);
+    eraseDeadOps(getOperation());
+  }
+};
+
+} // namespace

@@ -1,0 +1,58 @@
+//===- CompressTable.cpp - The table at the end of a compression ----------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "plmc/Report/CompressReport.h"
+#include "plmc/Report/Table.h"
+
+namespace plmc {
+
+void printTable(const CompressReport &report, llvm::raw_ostream &os) {
+  const ModelSummary &before = report.before, &after = report.after;
+  Table sizes({false, true, true});
+  sizes.addRow({"", "before", "after"});
+  sizes.addRow({"parameters", formatCount(before.parameters),
+                formatCount(after.parameters)});
+  sizes.addRow({"weight bytes", formatBytes(before.parameterBytes),
+                formatBytes(after.parameterBytes)});
+  sizes.addRow({"operations", formatCount(before.operations),
+                formatCount(after.operations)});
+  sizes.addRow({"file", formatBytes(report.inputBytes),
+                formatBytes(report.outputBytes)});
+  sizes.print(os);
+
+  Table facts({false, false});
+  std::string recognized =
+      std::to_string(after.attentionBlocks) + " attention, " +
+      std::to_string(after.norms) + " norm, " +
+      std::to_string(after.linears) + " linear, " +
+      std::to_string(after.embeddings) + " embedding";
+  if (!report.unrecognized.empty())
+    recognized += "; " + std::to_string(report.unrecognized.size()) +
+                  " operations left as they are (plmc inspect names them)";
+  facts.addRow({"recognized", recognized});
+  if (!report.cpu.empty())
+    facts.addRow({"cpu", report.cpu});
+  std::string written = report.output;
+  if (report.weightBytes)
+    written += " (code " + formatBytes(report.codeBytes) + ", weights " +
+               formatBytes(report.weightBytes) + ")";
+  facts.addRow({"written", written});
+  facts.addRow({"time", formatSeconds(report.seconds)});
+  if (report.verification) {
+    const VerificationReport &verified = *report.verification;
+    facts.addRow({"verified",
+                  std::string(verified.passed ? "ok" : "FAILED") +
+                      ", max error " + formatNumber(verified.maxError) +
+                      " of the output's scale (allowed " +
+                      formatNumber(verified.tolerance) + ") in " +
+                      std::to_string(verified.cases) + " cases, " +
+                      formatSeconds(report.verifySeconds)});
+  }
+  facts.print(os);
+}
+
+} // namespace plmc

@@ -1,0 +1,150 @@
+/*===- Cpu.c - What this CPU offers -------------------------------*- C -*-===*
+ *
+ * Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+ * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ *===----------------------------------------------------------------------===*
+ *
+ * Runs before anything that was compiled for the model's CPU, so the runtime
+ * itself is compiled for baseline x86-64.
+ *
+ * A feature counts only if the operating system saves its registers: cpuid
+ * says what the silicon can do, xgetbv what the kernel has switched on.
+ *===----------------------------------------------------------------------===*/
+
+#include "Internal.h"
+
+typedef struct feature_name {
+  uint64_t bit;
+  const char *name;
+} feature_name;
+
+/* In the order of the levels that bring them. */
+static const feature_name feature_names[] = {
+    {PLM_CPU_SSE42, "sse4.2"},
+    {PLM_CPU_POPCNT, "popcnt"},
+    {PLM_CPU_AVX, "avx"},
+    {PLM_CPU_AVX2, "avx2"},
+    {PLM_CPU_FMA, "fma"},
+    {PLM_CPU_F16C, "f16c"},
+    {PLM_CPU_BMI2, "bmi2"},
+    {PLM_CPU_AVX512F, "avx512f"},
+    {PLM_CPU_AVX512BW, "avx512bw"},
+    {PLM_CPU_AVX512CD, "avx512cd"},
+    {PLM_CPU_AVX512DQ, "avx512dq"},
+    {PLM_CPU_AVX512VL, "avx512vl"},
+    {PLM_CPU_AVX512VNNI, "avx512vnni"},
+    {PLM_CPU_AVX512BF16, "avx512bf16"},
+    {PLM_CPU_AVXVNNI, "avxvnni"},
+};
+#define NUM_FEATURES (sizeof(feature_names) / sizeof(feature_names[0]))
+
+#define LEVEL_2 ((uint64_t)(PLM_CPU_SSE42 | PLM_CPU_POPCNT))
+#define LEVEL_3                                                                \
+  (LEVEL_2 | PLM_CPU_AVX | PLM_CPU_AVX2 | PLM_CPU_FMA | PLM_CPU_F16C |         \
+   PLM_CPU_BMI2)
+#define LEVEL_4                                                                \
+  (LEVEL_3 | PLM_CPU_AVX512F | PLM_CPU_AVX512BW | PLM_CPU_AVX512CD |           \
+   PLM_CPU_AVX512DQ | PLM_CPU_AVX512VL)
+
+#if defined(__x86_64__)
+
+typedef struct cpuid_result {
+  uint32_t a, b, c, d;
+} cpuid_result;
+
+static cpuid_result cpuid(uint32_t leaf, uint32_t subleaf) {
+  cpuid_result r;
+  __asm__ volatile("cpuid"
+                   : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d)
+                   : "a"(leaf), "c"(subleaf));
+  return r;
+}
+
+static uint64_t enabled_state(void) {
+  uint32_t low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (uint64_t)high << 32 | low;
+}
+
+static uint64_t bit_if(uint32_t word, int position, uint64_t bit) {
+  return word >> position & 1 ? bit : 0;
+}
+
+uint64_t plm_rt_cpu_features(void) {
+  uint32_t leaves = cpuid(0, 0).a;
+  cpuid_result one = cpuid(1, 0);
+  uint64_t found =
+      bit_if(one.c, 20, PLM_CPU_SSE42) | bit_if(one.c, 23, PLM_CPU_POPCNT);
+
+  bool osxsave = one.c >> 27 & 1;
+  uint64_t state = osxsave ? enabled_state() : 0;
+  bool has_ymm = (state & 0x06) == 0x06; /* XMM and the upper halves */
+  bool has_zmm = has_ymm && (state & 0xe0) == 0xe0; /* opmask, ZMM */
+
+  cpuid_result seven = {0, 0, 0, 0}, seven_one = {0, 0, 0, 0};
+  if (leaves >= 7) {
+    seven = cpuid(7, 0);
+    if (seven.a >= 1)
+      seven_one = cpuid(7, 1);
+  }
+  uint32_t extended = cpuid(0x80000000u, 0).a;
+  bool lzcnt =
+      extended >= 0x80000001u && (cpuid(0x80000001u, 0).c >> 5 & 1) != 0;
+  bool bmi1 = seven.b >> 3 & 1;
+  if (bmi1 && lzcnt)
+    found |= bit_if(seven.b, 8, PLM_CPU_BMI2);
+  if (has_ymm)
+    found |= bit_if(one.c, 28, PLM_CPU_AVX) | bit_if(one.c, 12, PLM_CPU_FMA) |
+             bit_if(one.c, 29, PLM_CPU_F16C) |
+             bit_if(seven.b, 5, PLM_CPU_AVX2) |
+             bit_if(seven_one.a, 4, PLM_CPU_AVXVNNI);
+  if (has_zmm)
+    found |= bit_if(seven.b, 16, PLM_CPU_AVX512F) |
+             bit_if(seven.b, 17, PLM_CPU_AVX512DQ) |
+             bit_if(seven.b, 28, PLM_CPU_AVX512CD) |
+             bit_if(seven.b, 30, PLM_CPU_AVX512BW) |
+             bit_if(seven.b, 31, PLM_CPU_AVX512VL) |
+             bit_if(seven.c, 11, PLM_CPU_AVX512VNNI) |
+             bit_if(seven_one.a, 5, PLM_CPU_AVX512BF16);
+  return found;
+}
+
+#else
+
+uint64_t plm_rt_cpu_features(void) { return 0; }
+
+#endif
+
+static const char *best_level(uint64_t available) {
+  if ((available & LEVEL_4) == LEVEL_4)
+    return "x86-64-v4";
+  if ((available & LEVEL_3) == LEVEL_3)
+    return "x86-64-v3";
+  if ((available & LEVEL_2) == LEVEL_2)
+    return "x86-64-v2";
+  return "x86-64";
+}
+
+plm_status plm_rt_cpu_check(uint64_t required, uint64_t available,
+                            const char *cpu_name, plm_rt_message *message) {
+  uint64_t missing = required & ~available;
+  if (!missing)
+    return PLM_OK;
+  char list[256] = "";
+  size_t length = 0;
+  for (size_t i = 0; i < NUM_FEATURES; ++i)
+    if (missing & feature_names[i].bit) {
+      length = plm_rt_append(list, sizeof(list), length, "%s%s",
+                             length ? ", " : "", feature_names[i].name);
+      missing &= ~feature_names[i].bit;
+    }
+  if (missing) /* a library newer than this table */
+    plm_rt_append(list, sizeof(list), length, "%sfeature bits %#llx",
+                  length ? ", " : "", (unsigned long long)missing);
+  return plm_rt_fail(message, PLM_ERROR_CPU,
+                     "this library was compiled for %s; this CPU lacks %s: "
+                     "recompile with plmc --cpu=%s or native",
+                     cpu_name ? cpu_name : "another CPU", list,
+                     best_level(available));
+}

@@ -1,0 +1,126 @@
+//===- X86Target.cpp - x86-64 CPUs ---*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// The register tile, by vector width:
+//
+//           registers   tile      accumulators + weight row + broadcast
+//   SSE4        16      6 x 8     12 + 2 + 1
+//   AVX2        16      6 x 16    12 + 2 + 1
+//   AVX-512     32     14 x 32    28 + 2 + 1 (the broadcast folds into FMA)
+//
+//===----------------------------------------------------------------------===//
+
+#include "plmc/Target/X86/X86Target.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/X86TargetParser.h"
+
+using namespace plmc;
+
+namespace {
+
+/// LLVM's name, and the runtime's bit (PLM_CPU_* in lib/Runtime/Generated.h).
+struct Feature {
+  llvm::StringLiteral name;
+  uint64_t bit;
+};
+constexpr Feature features[] = {
+    {"sse4.2", 1 << 0},      {"popcnt", 1 << 1},     {"avx", 1 << 2},
+    {"avx2", 1 << 3},        {"fma", 1 << 4},        {"f16c", 1 << 5},
+    {"bmi2", 1 << 6},        {"avx512f", 1 << 7},    {"avx512bw", 1 << 8},
+    {"avx512cd", 1 << 9},    {"avx512dq", 1 << 10},  {"avx512vl", 1 << 11},
+    {"avx512vnni", 1 << 12}, {"avx512bf16", 1 << 13}, {"avxvnni", 1 << 14}};
+
+/// The features that we let LLVM use, with what they imply. Others of a named
+/// CPU (AES, SHA, ...) gain nothing and would need checks at load.
+constexpr llvm::StringLiteral baseline[] = {"sse3", "ssse3", "sse4.1", "cx16",
+                                            "sahf"};
+
+llvm::Error unknownCpu(llvm::StringRef cpu, const llvm::Twine &why) {
+  return llvm::createStringError(
+      "--cpu=" + cpu + ": " + why +
+      "; use native, x86-64-v2, x86-64-v3, x86-64-v4 or an LLVM CPU name such "
+      "as haswell, znver3, skylake-avx512");
+}
+
+} // namespace
+
+llvm::Expected<TargetInfo> plmc::resolveX86Target(llvm::StringRef cpu) {
+  llvm::StringMap<bool> has;
+  std::string model = cpu.str();
+  if (cpu == "native") {
+#if defined(__x86_64__)
+    model = llvm::sys::getHostCPUName().str();
+    has = llvm::sys::getHostCPUFeatures();
+    if (llvm::X86::parseArchX86(model, /*Only64Bit=*/true) ==
+        llvm::X86::CK_None)
+      model = "x86-64";
+#else
+    return unknownCpu(cpu, "this machine is no x86-64");
+#endif
+  } else {
+    if (llvm::X86::parseArchX86(cpu, /*Only64Bit=*/true) == llvm::X86::CK_None)
+      return unknownCpu(cpu, "no such x86-64 CPU");
+    llvm::SmallVector<llvm::StringRef> list;
+    llvm::X86::getFeaturesForCPU(cpu, list);
+    for (llvm::StringRef feature : list)
+      has[feature] = true;
+  }
+  auto supports = [&](llvm::StringRef name) { return has.lookup(name); };
+  if (!supports("sse4.2") || !supports("popcnt"))
+    return unknownCpu(cpu, "older than x86-64-v2 (SSE4.2 and POPCNT)");
+
+  TargetInfo target;
+  target.triple = "x86_64-unknown-linux-gnu";
+  // A virtual machine may hide features of its CPU, so the list decides; the
+  // model is for scheduling and for people.
+  bool v3 = supports("avx2") && supports("fma") && supports("bmi2") &&
+            supports("f16c");
+  bool v4 = v3 && supports("avx512f") && supports("avx512bw") &&
+            supports("avx512cd") && supports("avx512dq") &&
+            supports("avx512vl");
+  std::string level = v4 ? "x86-64-v4" : v3 ? "x86-64-v3" : "x86-64-v2";
+  target.cpu = level;
+  llvm::SmallVector<std::string> list;
+  for (llvm::StringRef name : baseline)
+    list.push_back("+" + name.str());
+  for (const Feature &feature : features) {
+    bool vectorOfHigherLevel =
+        (feature.name.starts_with("avx512") && !v4) ||
+        ((feature.name.starts_with("avx") || feature.name == "fma" ||
+          feature.name == "f16c" || feature.name == "bmi2") &&
+         !v3);
+    if (!supports(feature.name) || vectorOfHigherLevel)
+      continue;
+    list.push_back("+" + feature.name.str());
+    target.featureBits |= feature.bit;
+  }
+  if (v3)
+    for (llvm::StringRef implied : {"bmi", "lzcnt", "movbe"})
+      if (supports(implied))
+        list.push_back("+" + implied.str());
+  target.features = llvm::join(list, ",");
+  target.name = level;
+  if (model != level)
+    target.name += " (" + model + ")";
+
+  if (v4) {
+    target.lanes = 16;
+    target.tileRows = 14;
+  } else if (v3) {
+    target.lanes = 8;
+    target.tileRows = 6;
+  } else {
+    target.lanes = 4;
+    target.tileRows = 6;
+  }
+  target.panelVectors = 2;
+  return target;
+}
