@@ -22,6 +22,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
+#include <set>
 
 LLD_HAS_DRIVER(elf)
 
@@ -73,7 +74,10 @@ llvm::Error plmc::linkSharedLibrary(llvm::ArrayRef<std::string> objects,
   stub.Target.Arch = static_cast<llvm::ifs::IFSArch>(llvm::ELF::EM_X86_64);
   stub.Target.BitWidth = llvm::ifs::IFSBitWidthType::IFS64;
   stub.Target.Endianness = llvm::ifs::IFSEndiannessType::Little;
-  for (const std::string &name : undefined) {
+  // What instruction selection may call without a declaration in the module.
+  std::set<std::string> names(undefined.begin(), undefined.end());
+  names.insert({"__tls_get_addr", "memcpy", "memmove", "memset"});
+  for (const std::string &name : names) {
     if (!isLibcSymbol(name))
       return llvm::createStringError(
           "internal: generated code calls '" + name +

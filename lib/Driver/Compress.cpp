@@ -14,6 +14,7 @@
 #include "plmc/Export/ONNX.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -59,10 +60,6 @@ llvm::Expected<OutputFormat> chooseFormat(StringRef emit, StringRef path) {
                    "-o '" + path +
                        "': the extension says nothing; end it in .so, .o, .a, "
                        ".mlir or .onnx, or give --emit=");
-}
-
-static bool isLibrary(OutputFormat format) {
-  return format != OutputFormat::MLIR && format != OutputFormat::ONNX;
 }
 
 //===----------------------------------------------------------------------===//

@@ -36,7 +36,7 @@ Error withCode(Error error, ExitCode fallback) {
         code = e.getKind() == ImportError::Kind::BadModel
                    ? ExitCode::BadInput
                    : ExitCode::Unsupported;
-        message += e.message();
+        message += static_cast<const llvm::ErrorInfoBase &>(e).message();
       },
       [&](const llvm::ErrorInfoBase &e) {
         if (e.convertToErrorCode() ==

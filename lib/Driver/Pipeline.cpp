@@ -10,7 +10,6 @@
 #include "plmc/Passes/PruneOutputs.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassInstrumentation.h"
-#include "mlir/Transforms/Passes.h"
 #include <chrono>
 
 using namespace mlir;
@@ -24,7 +23,6 @@ namespace plmc {
 //===----------------------------------------------------------------------===//
 
 void buildModelPipeline(OpPassManager &pm, const CompressOptions &options) {
-  pm.addPass(mlir::createCanonicalizerPass());
   buildRecognitionPipeline(pm);
   if (!options.outputs.empty())
     pm.addPass(createPruneOutputsPass(options.outputs));

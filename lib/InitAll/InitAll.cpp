@@ -10,6 +10,7 @@
 #include "plmc/Dialect/PLK/PLK.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
+#include "plmc/Passes/PruneOutputs.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -29,5 +30,6 @@ void plmc::registerAllPasses() {
   mlir::registerSymbolDCEPass();
   mlir::registerStripDebugInfoPass();
   registerRecognitionPasses();
+  registerPrunePasses();
   registerCodeGenPasses();
 }

@@ -19,9 +19,9 @@ namespace plmc {
 class DriverError : public llvm::ErrorInfo<DriverError> {
 public:
   static char ID;
-  DriverError(ExitCode code, std::string message)
-      : code(code), message(std::move(message)) {}
-  void log(llvm::raw_ostream &os) const override { os << message; }
+  DriverError(ExitCode code, std::string text)
+      : code(code), text(std::move(text)) {}
+  void log(llvm::raw_ostream &os) const override { os << text; }
   std::error_code convertToErrorCode() const override {
     return llvm::inconvertibleErrorCode();
   }
@@ -29,7 +29,7 @@ public:
 
 private:
   ExitCode code;
-  std::string message;
+  std::string text;
 };
 
 llvm::Error makeError(ExitCode code, const llvm::Twine &message);

@@ -174,13 +174,13 @@ static bool isNaNGuard(SelectOp op, Value probabilities) {
 }
 
 static void followProbabilities(FactorTable &table, Value value, Layout layout,
-                                std::vector<MaskTerm> terms, int depth,
+                                std::vector<MaskTerm> terms, int &budget,
                                 std::vector<ValuesMatch> &matches) {
-  if (depth > 16 || matches.size() > 16)
+  if (--budget < 0)
     return;
   auto next = [&](Operation *op, Layout layout) {
     followProbabilities(table, op->getResult(0), std::move(layout), terms,
-                        depth + 1, matches);
+                        budget, matches);
   };
   llvm::SmallVector<Operation *> users(value.getUsers());
   for (Operation *user : users) {
@@ -231,7 +231,8 @@ std::vector<ValuesMatch> matchValues(FactorTable &table,
                                            SoftmaxOp softmax,
                                            const Layout &layout) {
   std::vector<ValuesMatch> matches;
-  followProbabilities(table, softmax.getResult(), layout, {}, 0, matches);
+  int budget = 64; // tensors looked at
+  followProbabilities(table, softmax.getResult(), layout, {}, budget, matches);
   return matches;
 }
 

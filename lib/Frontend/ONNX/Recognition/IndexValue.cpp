@@ -76,13 +76,6 @@ Result Analysis::table(Value value) {
   return result;
 }
 
-/// The steps of an operand along the dimensions of a broadcast result.
-Dims alignedSteps(const IndexValue &value, int64_t rank) {
-  Dims steps(rank - value.steps.size());
-  steps.append(value.steps.begin(), value.steps.end());
-  return steps;
-}
-
 Result Analysis::binary(BinaryOp op) {
   int64_t rank = typeOf(op.getResult()).getRank();
   Result lhs = visit(op.getLhs()), rhs = visit(op.getRhs());
@@ -260,23 +253,13 @@ Result Analysis::visit(Value value) {
   return result;
 }
 
-/// Bounds of a value over its positions; nullopt when a step's sign is open.
-std::optional<std::pair<DimExpr, DimExpr>> rangeOf(const IndexValue &value,
-                                                   llvm::ArrayRef<DimExpr> dims) {
-  DimExpr low = value.base, high = value.base;
-  for (auto [step, dim] : llvm::zip_equal(value.steps, dims)) {
-    DimExpr reach = step * (dim - DimExpr(1));
-    if (isNonNegative(step))
-      high = high + reach;
-    else if (isNonNegative(step * DimExpr(-1)))
-      low = low + reach;
-    else
-      return std::nullopt;
-  }
-  return std::pair(low, high);
-}
-
 } // namespace
+
+Dims alignedSteps(const IndexValue &value, int64_t rank) {
+  Dims steps(rank - value.steps.size());
+  steps.append(value.steps.begin(), value.steps.end());
+  return steps;
+}
 
 Result analyzeIndex(Value value) { return Analysis().visit(value); }
 
@@ -289,48 +272,6 @@ bool isNonNegative(const DimExpr &expr) {
   return !shifted.hasOverflow() &&
          llvm::all_of(shifted.getTerms(),
                       [](const auto &term) { return term.second >= 0; });
-}
-
-std::optional<bool> decideComparison(BinaryOp op) {
-  if (op.getKind() < BinaryKind::Eq)
-    return std::nullopt;
-  Result lhs = analyzeIndex(op.getLhs()), rhs = analyzeIndex(op.getRhs());
-  if (!lhs || !rhs)
-    return std::nullopt;
-  Dims dims = dimsOf(op.getResult());
-  IndexValue difference{lhs->base - rhs->base, alignedSteps(*lhs, dims.size())};
-  for (auto [step, other] :
-       llvm::zip(difference.steps, alignedSteps(*rhs, dims.size())))
-    step = step - other;
-  auto range = rangeOf(difference, dims);
-  if (!range)
-    return std::nullopt;
-  const DimExpr &low = range->first, &high = range->second;
-  auto atLeast = [&](int64_t value) {
-    return isNonNegative(low - DimExpr(value));
-  };
-  auto atMost = [&](int64_t value) {
-    return isNonNegative(DimExpr(value) - high);
-  };
-  auto decide = [](bool yes, bool no) {
-    return yes || no ? std::optional<bool>(yes) : std::nullopt;
-  };
-  switch (op.getKind()) {
-  case BinaryKind::Ge:
-    return decide(atLeast(0), atMost(-1));
-  case BinaryKind::Gt:
-    return decide(atLeast(1), atMost(0));
-  case BinaryKind::Le:
-    return decide(atMost(0), atLeast(1));
-  case BinaryKind::Lt:
-    return decide(atMost(-1), atLeast(0));
-  case BinaryKind::Eq:
-    return decide(atLeast(0) && atMost(0), atLeast(1) || atMost(-1));
-  case BinaryKind::Ne:
-    return decide(atLeast(1) || atMost(-1), atLeast(0) && atMost(0));
-  default:
-    return std::nullopt;
-  }
 }
 
 } // namespace plmc::recognition

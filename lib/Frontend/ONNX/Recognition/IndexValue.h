@@ -38,6 +38,9 @@ struct IndexValue {
 
 std::optional<IndexValue> analyzeIndex(mlir::Value value);
 
+/// The steps of an operand along the dimensions of a broadcast result.
+Dims alignedSteps(const IndexValue &value, int64_t rank);
+
 /// True when the polynomial is >= 0 for all dimensions >= 1. Sufficient, not
 /// necessary: false means "not proven".
 bool isNonNegative(const DimExpr &expr);

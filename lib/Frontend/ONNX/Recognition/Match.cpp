@@ -72,8 +72,29 @@ std::optional<HostTensor> weightValue(Value value, int64_t limit) {
   return std::move(*tensor);
 }
 
+/// The element that all are; nullopt when they differ or there is none.
+static std::optional<double> splatOf(DenseElementsAttr dense) {
+  if (!dense.isSplat() || !dense.getNumElements())
+    return std::nullopt;
+  Type element = dense.getElementType();
+  if (isa<FloatType>(element)) {
+    llvm::APFloat value = dense.getSplatValue<llvm::APFloat>();
+    bool inexact;
+    value.convert(llvm::APFloat::IEEEdouble(),
+                  llvm::APFloat::rmNearestTiesToEven, &inexact);
+    return value.convertToDouble();
+  }
+  llvm::APInt value = dense.getSplatValue<llvm::APInt>();
+  if (element.isInteger(1))
+    return !value.isZero();
+  return double(element.isUnsignedInteger() ? int64_t(value.getZExtValue())
+                                            : value.getSExtValue());
+}
+
 std::optional<double> scalarOf(Value value) {
-  while (isa_and_present<ReshapeOp, BroadcastOp>(value.getDefiningOp()))
+  for (int steps = 0;
+       steps < 64 && isa_and_present<ReshapeOp, BroadcastOp>(value.getDefiningOp());
+       ++steps)
     value = value.getDefiningOp()->getOperand(0);
   // A parameter whose elements happen to be equal (a fresh bias) is no number.
   if (value.getDefiningOp<GetParameterOp>() &&
@@ -81,17 +102,11 @@ std::optional<double> scalarOf(Value value) {
     return std::nullopt;
   if (auto constant = value.getDefiningOp<ConstantOp>())
     if (auto dense = dyn_cast<DenseElementsAttr>(constant.getValue()))
-      if (!dense.isSplat())
-        return std::nullopt;
-  // A splat that is written out is a scalar too; large ones are weights.
-  std::optional<HostTensor> tensor = weightValue(value, 4096);
-  if (!tensor || tensor->numElements() < 1)
+      return splatOf(dense);
+  std::optional<HostTensor> tensor = weightValue(value, 1);
+  if (!tensor || tensor->numElements() != 1)
     return std::nullopt;
-  double first = tensor->getDouble(0);
-  for (int64_t i = 1, e = tensor->numElements(); i < e; ++i)
-    if (tensor->getDouble(i) != first)
-      return std::nullopt;
-  return first;
+  return tensor->getDouble(0);
 }
 
 bool isVectorWeight(Value value, const DimExpr &width) {

@@ -22,6 +22,10 @@ void populateElementwisePatterns(mlir::RewritePatternSet &patterns);
 /// Reshapes, transposes, broadcasts and where they stand.
 void populateViewPatterns(mlir::RewritePatternSet &patterns);
 
+/// Replaces the L2 normalisation that this reduction over the last dimension
+/// is part of, in whatever spelling; false when there is none.
+bool recognizeL2Normalize(plm::ReduceOp anchor);
+
 /// Erases pure operations that nothing uses, last to first.
 void eraseDeadOps(mlir::ModuleOp module);
 

@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "AttentionAxes.h"
 #include "AttentionMatch.h"
 #include "Passes.h"
 #include <cmath>
@@ -33,28 +34,6 @@ namespace {
 
 Error refuse(const llvm::Twine &reason) {
   return llvm::createStringError(reason);
-}
-
-/// The axes of one attention, as unsplit factors.
-struct Axes {
-  Factors batch, heads, query, key;
-};
-
-/// Which of the batch dimensions' factors are heads: in the tensor that an
-/// operand is a view of, heads stand behind the sequence and the batch before
-/// it. Empty lists where the operand does not tell.
-std::pair<Factors, Factors> splitByOrigin(const FactorTable &table,
-                                          const Factors &outer,
-                                          const Factors &sequence,
-                                          const View &origin) {
-  Factors before, after;
-  bool passed = false;
-  for (int factor : table.flatten(origin.layout)) {
-    passed |= llvm::is_contained(sequence, factor);
-    if (llvm::is_contained(outer, factor))
-      (passed ? after : before).push_back(factor);
-  }
-  return {before, after};
 }
 
 class AttentionRewriter {
@@ -82,7 +61,7 @@ private:
   std::vector<ValuesMatch> products;
   std::vector<View> query, key;
   Factors features;
-  Axes axes;
+  AttentionAxes axes;
   Value mask;
 };
 
@@ -145,39 +124,11 @@ Error AttentionRewriter::followOperands() {
 }
 
 Error AttentionRewriter::chooseAxes() {
-  axes.query = table.resolve(layout[layout.size() - 2]);
-  axes.key = table.resolve(layout.back());
-  Factors outer;
-  for (const Factors &factors :
-       llvm::ArrayRef<Factors>(layout.data(), layout.size() - 2))
-    outer.append(table.resolve(factors));
-  auto [before, after] =
-      splitByOrigin(table, outer, axes.query, query.back());
-  if (after.empty())
-    std::tie(before, after) =
-        splitByOrigin(table, outer, axes.key, key.back());
-  if (before.empty() && after.size() >= 2 && layout.size() == 3) {
-    // Sequence first: [sequence, batch, heads, features].
-    axes.heads = {after.pop_back_val()};
-    axes.batch = after;
-  } else if (!after.empty() && !(before.empty() && after.size() >= 2)) {
-    axes.batch = before;
-    axes.heads = after;
-  } else if (layout.size() == 4) {
-    axes.batch = table.resolve(layout[0]);
-    axes.heads = table.resolve(layout[1]);
-  } else {
-    // One head, or heads folded into the batch for good.
-    DimExpr size = table.product(outer);
-    if (!size.isConstant() && (size.getTerms().size() != 1 ||
-                               size.getTerms().begin()->second != 1))
-      return refuse("heads and batch are one dimension that is never split (" +
-                    size.str() + ")");
-    axes.batch = outer;
-  }
-  if (!table.product(axes.heads).isConstant())
-    return refuse("the number of heads is not constant (" +
-                  table.product(axes.heads).str() + ")");
+  Expected<AttentionAxes> chosen = chooseAttentionAxes(
+      table, layout, query.back().layout, key.back().layout);
+  if (!chosen)
+    return chosen.takeError();
+  axes = std::move(*chosen);
   features = table.resolve(features);
   if (!table.product(features).isConstant())
     return refuse("the head size is not constant (" +

@@ -14,7 +14,6 @@
 #include "KeepMask.h"
 #include "MaskExpression.h"
 #include "Passes.h"
-#include "RowFunction.h"
 #include <cmath>
 
 namespace plmc {
@@ -79,18 +78,21 @@ void recognizeFirst(Operation *op) {
 
 /// Down through broadcasts and reshapes that change no element order.
 Value stripViews(Value value) {
-  while (isa_and_present<BroadcastOp, ReshapeOp>(value.getDefiningOp()))
+  for (int steps = 0;
+       steps < 64 && isa_and_present<BroadcastOp, ReshapeOp>(value.getDefiningOp());
+       ++steps)
     value = value.getDefiningOp()->getOperand(0);
   return value;
 }
 
+/// Has the structure of a mask, and its argument, if any, the shape of one.
 bool isMaskExpression(Value value) {
   MaskExpression expression;
   if (llvm::Error error = expression.add(value)) {
     llvm::consumeError(std::move(error));
     return false;
   }
-  return true;
+  return !expression.argument() || typeOf(expression.argument()).getRank() == 2;
 }
 
 ReduceOp matchSequenceReduce(Value value, ReduceKind kind) {
@@ -228,58 +230,6 @@ bool recognizeReduction(ReduceOp op) {
   return true;
 }
 
-//===----------------------------------------------------------------------===//
-// L2 normalisation
-//===----------------------------------------------------------------------===//
-
-bool isL2(const RowFunction &function, double epsilon) {
-  if (!function.parameters().empty())
-    return false;
-  for (const Row &x :
-       {randomRow(function.width(), 1, 1), randomRow(function.width(), 2, 50, 9),
-        randomRow(function.width(), 3, epsilon / function.width()),
-        Row(function.width(), 0.0)}) {
-    double square = 0;
-    for (double v : x)
-      square += v * v;
-    Row expected = x;
-    for (double &v : expected)
-      v /= std::max(std::sqrt(square), epsilon);
-    if (!(rowDifference(function.evaluate(x), expected) < 1e-8))
-      return false;
-  }
-  return true;
-}
-
-bool recognizeL2(ReduceOp anchor) {
-  Value input = anchor.getInput();
-  llvm::SmallVector<Value> inputs{input};
-  inputs.append(inputCandidates(input, 2));
-  llvm::SmallVector<Value> results =
-      resultCandidates(anchor.getResult(), dimsOf(input), 6);
-  for (Value result : llvm::reverse(results))
-    for (Value candidate : inputs) {
-      std::optional<RowFunction> function =
-          RowFunction::build(result, candidate);
-      if (!function || result.use_empty())
-        continue;
-      llvm::SmallVector<double> epsilons;
-      for (double scalar : function->scalars())
-        if (scalar > 0 && scalar < 1)
-          epsilons.append({scalar, std::sqrt(scalar)});
-      for (double epsilon : epsilons) {
-        if (!isL2(*function, epsilon))
-          continue;
-        OpBuilder builder(result.getDefiningOp());
-        result.replaceAllUsesWith(L2NormalizeOp::create(
-            builder, result.getLoc(), result.getType(), candidate,
-            builder.getF64FloatAttr(epsilon)));
-        return true;
-      }
-    }
-  return false;
-}
-
 struct RecognizePooling
     : public plmc::impl::RecognizePoolingPassBase<RecognizePooling> {
   void runOnOperation() override {
@@ -296,7 +246,7 @@ struct RecognizePooling
       else if (auto binary = dyn_cast<BinaryOp>(op))
         recognizeMaskedMean(binary);
       else if (auto reduce = cast<ReduceOp>(op); !recognizeReduction(reduce))
-        recognizeL2(reduce);
+        recognizeL2Normalize(reduce);
     }
     eraseDeadOps(getOperation());
   }

@@ -6,9 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "RowFunction.h"
-#include <cmath>
-#include <limits>
-#include <random>
+#include "RowMath.h"
 
 using namespace mlir;
 using namespace plmc::plm;
@@ -20,84 +18,6 @@ constexpr int64_t maxOps = 64, maxWidth = 1 << 16;
 /// Elementwise functions of tensors with a symbolic width are probed on this
 /// many elements.
 constexpr int64_t elementwiseWidth = 64;
-
-double applyUnary(UnaryKind kind, double x) {
-  switch (kind) {
-  case UnaryKind::Neg:
-    return -x;
-  case UnaryKind::Abs:
-    return std::fabs(x);
-  case UnaryKind::Exp:
-    return std::exp(x);
-  case UnaryKind::Log:
-    return std::log(x);
-  case UnaryKind::Sqrt:
-    return std::sqrt(x);
-  case UnaryKind::Rsqrt:
-    return 1 / std::sqrt(x);
-  case UnaryKind::Reciprocal:
-    return 1 / x;
-  case UnaryKind::Erf:
-    return std::erf(x);
-  case UnaryKind::Sign:
-    return (x > 0) - (x < 0);
-  case UnaryKind::Softplus:
-    return std::log1p(std::exp(x));
-  default:
-    return NAN;
-  }
-}
-
-double applyBinary(BinaryKind kind, double a, double b) {
-  switch (kind) {
-  case BinaryKind::Add:
-    return a + b;
-  case BinaryKind::Sub:
-    return a - b;
-  case BinaryKind::Mul:
-    return a * b;
-  case BinaryKind::Div:
-    return a / b;
-  case BinaryKind::Pow:
-    return std::pow(a, b);
-  case BinaryKind::Min:
-    return std::min(a, b);
-  case BinaryKind::Max:
-    return std::max(a, b);
-  default:
-    return NAN;
-  }
-}
-
-double reduceRow(ReduceKind kind, const Row &row) {
-  double sum = 0, absolute = 0, square = 0;
-  double least = row.front(), greatest = row.front();
-  for (double x : row) {
-    sum += x;
-    absolute += std::fabs(x);
-    square += x * x;
-    least = std::min(least, x);
-    greatest = std::max(greatest, x);
-  }
-  switch (kind) {
-  case ReduceKind::Sum:
-    return sum;
-  case ReduceKind::Mean:
-    return sum / row.size();
-  case ReduceKind::Max:
-    return greatest;
-  case ReduceKind::Min:
-    return least;
-  case ReduceKind::L1:
-    return absolute;
-  case ReduceKind::L2:
-    return std::sqrt(square);
-  case ReduceKind::SumSquare:
-    return square;
-  default:
-    return NAN;
-  }
-}
 
 /// One number a row: the dims of the row tensor, the last one 1.
 bool isPerRow(ArrayRef<DimExpr> dims, ArrayRef<DimExpr> rowDims) {
@@ -164,7 +84,12 @@ bool RowFunction::visit(Value value) {
     known.insert(value);
     return true;
   }
-  if (!isRowOp(op) || !visitOp(op))
+  if (depth >= maxOps || !isRowOp(op))
+    return false;
+  ++depth;
+  bool understood = visitOp(op);
+  --depth;
+  if (!understood)
     return false;
   order.push_back(op);
   known.insert(value);
@@ -251,7 +176,7 @@ llvm::SmallVector<Value> inputCandidates(Value result, int depth) {
       for (Value operand : value.getDefiningOp()->getOperands()) {
         if (isWeight(operand) || !seen.insert(operand).second)
           continue;
-        if (dimsOf(operand) == dimsOf(result))
+        if (found.size() < 32 && dimsOf(operand) == dimsOf(result))
           found.push_back(operand);
         if (next.size() < 64)
           next.push_back(operand);
@@ -274,7 +199,7 @@ llvm::SmallVector<Value> resultCandidates(Value start, ArrayRef<DimExpr> dims,
       for (Operation *user : value.getUsers()) {
         if (!isRowOp(user) || !seen.insert(user->getResult(0)).second)
           continue;
-        if (dimsOf(user->getResult(0)) == dims)
+        if (found.size() < 64 && dimsOf(user->getResult(0)) == dims)
           found.push_back(user->getResult(0));
         if (next.size() < 64)
           next.push_back(user->getResult(0));
@@ -282,47 +207,6 @@ llvm::SmallVector<Value> resultCandidates(Value start, ArrayRef<DimExpr> dims,
     frontier = std::move(next);
   }
   return found;
-}
-
-Row randomRow(int64_t width, unsigned seed, double spread, double shift) {
-  // Not std::normal_distribution: its numbers differ between libraries.
-  std::mt19937 random(seed);
-  Row row(width);
-  for (double &x : row)
-    x = shift + spread * (random() / 2147483648.0 - 1);
-  return row;
-}
-
-double rowDifference(const Row &a, const Row &b) {
-  double difference = 0, scale = 0;
-  if (a.size() != b.size())
-    return std::numeric_limits<double>::infinity();
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (!std::isfinite(a[i]) || !std::isfinite(b[i]))
-      return std::numeric_limits<double>::infinity();
-    difference = std::max(difference, std::fabs(a[i] - b[i]));
-    scale = std::max(scale, std::fabs(b[i]));
-  }
-  return difference / (scale > 0 ? scale : 1);
-}
-
-double evaluateActivation(ActivationKind kind, double x) {
-  switch (kind) {
-  case ActivationKind::Gelu:
-    return x * 0.5 * (1 + std::erf(x * M_SQRT1_2));
-  case ActivationKind::GeluTanh:
-    return x * 0.5 *
-           (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-  case ActivationKind::Relu:
-    return std::max(x, 0.0);
-  case ActivationKind::Silu:
-    return x / (1 + std::exp(-x));
-  case ActivationKind::Tanh:
-    return std::tanh(x);
-  case ActivationKind::Sigmoid:
-    return 1 / (1 + std::exp(-x));
-  }
-  return NAN;
 }
 
 } // namespace plmc::recognition

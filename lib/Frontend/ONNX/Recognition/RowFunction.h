@@ -30,12 +30,10 @@
 #define PLMC_FRONTEND_ONNX_RECOGNITION_ROWFUNCTION_H
 
 #include "Match.h"
+#include "RowMath.h"
 #include "llvm/ADT/DenseMap.h"
 
 namespace plmc::recognition {
-
-/// One number a row (size 1) or one an element (size of the row).
-using Row = std::vector<double>;
 
 class RowFunction {
 public:
@@ -66,7 +64,7 @@ private:
 
   mlir::Value result, input;
   bool reductions = true;
-  int64_t rowWidth = 0;
+  int64_t rowWidth = 0, depth = 0;
   std::vector<mlir::Operation *> order; // operands before users
   llvm::DenseMap<mlir::Value, Row> constants;
   llvm::DenseSet<mlir::Value> known;
@@ -82,16 +80,6 @@ llvm::SmallVector<mlir::Value> inputCandidates(mlir::Value result, int depth);
 llvm::SmallVector<mlir::Value> resultCandidates(mlir::Value start,
                                                 llvm::ArrayRef<DimExpr> dims,
                                                 int depth);
-
-/// Deterministic pseudo-random rows: numbers of the given spread around
-/// `shift`.
-Row randomRow(int64_t width, unsigned seed, double spread, double shift = 0);
-/// max |a - b| relative to max |b| (1 if that is 0); infinity when sizes
-/// differ or anything is NaN.
-double rowDifference(const Row &a, const Row &b);
-
-/// The function that an activation op of this kind computes.
-double evaluateActivation(plm::ActivationKind kind, double x);
 
 } // namespace plmc::recognition
 

@@ -1,0 +1,157 @@
+//===- Commands.cpp - The commands of plmc --------------------------------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Commands.h"
+#include "plmc/Driver/Bench.h"
+#include "plmc/Driver/Compress.h"
+#include "plmc/Driver/Inspect.h"
+#include "plmc/Driver/Run.h"
+#include "plmc/Driver/Verify.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace plmc;
+
+static llvm::Error oneOf(llvm::StringRef option, llvm::StringRef value,
+                         std::initializer_list<llvm::StringRef> known) {
+  std::string list;
+  for (llvm::StringRef name : known) {
+    if (name == value)
+      return llvm::Error::success();
+    list += (list.empty() ? "" : ", ") + name.str();
+  }
+  return makeError(ExitCode::Usage,
+                   option + "=" + value + ": known are " + list);
+}
+
+tool::Command tool::addCompress(CLI::App &app) {
+  struct Arguments : CompressOptions {
+    std::string padding = "skip";
+    unsigned randomCases = 0;
+  };
+  auto args = std::make_shared<Arguments>();
+  CLI::App *command =
+      app.add_subcommand("compress", "Turn a model into a native library");
+  command->add_option("IN", args->input, "An ONNX model (.onnx), or plm IR (.mlir)")
+      ->required();
+  CLI::Option *output = command->add_option(
+      "-o,--output", args->output,
+      "File to write; its extension says what: .so .o .a .mlir .onnx");
+  command->add_option("--emit", args->emit,
+                      "What to write, whatever the extension: so, o, a, mlir, onnx");
+  command->add_option("--target", args->target, "Target: x86")
+      ->capture_default_str();
+  command->add_option("--cpu", args->cpu,
+                      "native, x86-64-v2, x86-64-v3, x86-64-v4 or a CPU's name")
+      ->capture_default_str();
+  command->add_option("--outputs", args->outputs,
+                      "Outputs to keep, a,b,...; what only the others need goes")
+      ->delimiter(',');
+  command->add_option("--padding", args->padding,
+                      "skip: no work for padding, outputs are 0 there; "
+                      "compute: as the ONNX graph does")
+      ->capture_default_str();
+  CLI::Option *verify = command->add_option(
+      "--verify", args->randomCases,
+      "Compare with the reference interpreter; =N: with N more random cases");
+  command->add_option("--report", args->reportPath, "Write a report as JSON");
+  command->add_option("--dump-ir", args->dumpDirectory,
+                      "Write the IR after each pass that changed something");
+  command->add_flag("--print-pipeline", args->printPipeline,
+                    "Print the plmc-opt line that runs the same passes");
+  command->add_flag("--elide-weights", args->elideWeights,
+                    "Leave large weights out of printed IR (=false: keep them)")
+      ->default_str("true");
+  return [args, verify, output]() -> llvm::Error {
+    if (llvm::Error error =
+            oneOf("--padding", args->padding, {"skip", "compute"}))
+      return error;
+    args->computePadding = args->padding == "compute";
+    if (verify->count())
+      args->verifyCases = args->randomCases;
+    if (!output->count() && !args->printPipeline)
+      return makeError(ExitCode::Usage,
+                       "-o is missing: name the file to write, e.g. "
+                       "-o model.so");
+    return compress(*args, llvm::outs());
+  };
+}
+
+tool::Command tool::addInspect(CLI::App &app) {
+  struct Arguments {
+    std::string path;
+    bool json = false;
+  };
+  auto args = std::make_shared<Arguments>();
+  CLI::App *command = app.add_subcommand(
+      "inspect", "Say what a model or a library is, and what was recognized");
+  command->add_option("IN", args->path, "A model (.onnx, .mlir) or library (.so)")
+      ->required();
+  command->add_flag("--json", args->json, "Print JSON");
+  return [args] { return inspect(args->path, args->json, llvm::outs()); };
+}
+
+tool::Command tool::addRun(CLI::App &app) {
+  auto args = std::make_shared<RunOptions>();
+  CLI::App *command = app.add_subcommand("run", "Run a library on arrays");
+  command->add_option("LIB", args->library, "A library made by plmc compress")
+      ->required();
+  command->add_option("--inputs", args->inputs,
+                      "Arrays (.npz), named as the model's inputs")
+      ->required();
+  command->add_option("--outputs", args->outputs,
+                      "File to write (.npz), named as the model's outputs")
+      ->required();
+  command->add_option("--threads", args->threads, "Threads; 0: one per CPU")
+      ->capture_default_str();
+  return [args]() -> llvm::Error {
+    if (args->threads < 0)
+      return makeError(ExitCode::Usage, "--threads must not be negative");
+    return run(*args);
+  };
+}
+
+tool::Command tool::addVerify(CLI::App &app) {
+  struct Arguments : VerifyOptions {
+    std::string library, model;
+  };
+  auto args = std::make_shared<Arguments>();
+  CLI::App *command = app.add_subcommand(
+      "verify", "Compare a library with its model in the reference interpreter");
+  command->add_option("LIB", args->library, "A library made by plmc compress")
+      ->required();
+  command->add_option("IN", args->model, "The model it was made from")
+      ->required();
+  command->add_option("--verify", args->randomCases,
+                      "Random cases beside the fixed ones");
+  command->add_option("--threads", args->threads, "Threads of the library")
+      ->capture_default_str();
+  command->add_option("--tolerance", args->tolerance,
+                      "Largest error, in units of the output's scale")
+      ->capture_default_str();
+  return [args]() -> llvm::Error {
+    if (args->threads < 0)
+      return makeError(ExitCode::Usage, "--threads must not be negative");
+    return verifyCommand(args->library, args->model, *args, llvm::outs());
+  };
+}
+
+tool::Command tool::addBench(CLI::App &app) {
+  auto args = std::make_shared<BenchOptions>();
+  CLI::App *command = app.add_subcommand("bench", "Time a library");
+  command->add_option("LIB", args->library, "A library made by plmc compress")
+      ->required();
+  command->add_option("--shapes", args->shapes, "BATCHxLENGTH, ...")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("--threads", args->threads, "Thread counts; 0: one per CPU")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("--seconds", args->seconds, "Time for each measurement")
+      ->capture_default_str();
+  command->add_flag("--json", args->json, "Print JSON");
+  return [args] { return bench(*args, llvm::outs()); };
+}
