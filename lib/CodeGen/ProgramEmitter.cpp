@@ -28,6 +28,9 @@ using namespace plmc;
 
 namespace {
 
+/// PLM_PACK_KEPT_AND_FIRST of lib/Runtime/Generated.h.
+constexpr int64_t packKeptAndFirst = 3;
+
 class ProgramEmitter {
 public:
   ProgramEmitter(ModuleOp source, ModuleOp output, const TargetInfo &target,
@@ -466,6 +469,30 @@ void ProgramEmitter::emitPack(Value from, Value to,
     Value plainAt = b.mul(b.loadI32(rowSource, row), bytes);
     copyBytes(b.offset(from, pack ? plainAt : packedAt),
               b.offset(to, pack ? packedAt : plainAt), bytes);
+  });
+  auto mode = source->getAttrOfType<IntegerAttr>(attrs::packMode);
+  if (pack || !mode || mode.getInt() != packKeptAndFirst)
+    return;
+  // Position 0 of a left-padded sequence has a row, but is padding. It was
+  // scattered by whoever owns the row, so wait for that.
+  barrier();
+  auto parse = [&](StringRef name) {
+    return *DimExpr::parse(source->getAttrOfType<StringAttr>(name).getValue());
+  };
+  Value sequence = dim(parse(attrs::sequence));
+  Range sequences = share(dim(parse(attrs::batch)));
+  Value zero = arith::ConstantIntOp::create(b, b.loc, 0, 8);
+  b.loop(sequences.lo, sequences.hi, 1, [&](Value index) {
+    Value first = b.sub(b.loadI32(frameField(runtime::FrameFirstRow), index),
+                        b.loadI32(frameField(runtime::FrameSeqStart), index));
+    Value keys = b.loadI32(frameField(runtime::FrameSeqKeys), index);
+    b.ifThenElse(
+        b.lt(first, keys), [] {},
+        [&] {
+          LLVM::MemsetOp::create(
+              b, b.loc, b.offset(to, b.mul(b.mul(index, sequence), bytes)),
+              zero, bytes, /*isVolatile=*/false);
+        });
   });
 }
 

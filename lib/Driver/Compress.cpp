@@ -103,6 +103,9 @@ private:
 
 Error Compression::checkOptions() {
   bool onlyPrints = options.printPipeline && options.output.empty();
+  if (!onlyPrints)
+    if (Error error = checkWritable("-o", options.output, {options.input}))
+      return error;
   if (!options.output.empty() || !options.emit.empty()) {
     llvm::Expected<OutputFormat> chosen =
         chooseFormat(options.emit, options.output);
@@ -122,8 +125,6 @@ Error Compression::checkOptions() {
   if (onlyPrints)
     return Error::success();
   if (Error error = checkReadable(options.input))
-    return error;
-  if (Error error = checkWritable("-o", options.output, {options.input}))
     return error;
   if (!options.reportPath.empty())
     return checkWritable("--report", options.reportPath,

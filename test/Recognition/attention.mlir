@@ -221,3 +221,118 @@ func.func @heads_in_place(%q: !h, %k: !h, %v: !h) -> !h {
   %o0 = plm.matmul %s1, %v : (!p, !h) -> !h
   return %o0 : !h
 }
+
+// -----
+
+// Sequence first, as torch.nn.MultiheadAttention works: [S,B,E] cut into
+// [S,B*h,D]. Batch and sequence are put in front by a transpose.
+
+!x = tensor<?x?x24xf32, #plm.dims<"sequence", "batch", "24">>
+!s = tensor<?x?x8xf32, #plm.dims<"sequence", "3*batch", "8">>
+!f = tensor<?x?x8xf32, #plm.dims<"3*batch", "sequence", "8">>
+!g = tensor<?x8x?xf32, #plm.dims<"3*batch", "8", "sequence">>
+!p = tensor<?x?x?xf32, #plm.dims<"3*batch", "sequence", "sequence">>
+!m = tensor<?x?xi1, #plm.dims<"batch", "sequence">>
+!m4 = tensor<?x1x1x?xi1, #plm.dims<"batch", "1", "1", "sequence">>
+!e4 = tensor<?x3x1x?xi1, #plm.dims<"batch", "3", "1", "sequence">>
+!e3 = tensor<?x1x?xi1, #plm.dims<"3*batch", "1", "sequence">>
+
+// CHECK-LABEL: func @sequence_first
+// CHECK: %[[Q:.*]] = plm.transpose %arg0 [1, 0, 2]
+// CHECK: %[[A:.*]] = plm.attention %[[Q]], %{{[0-9]+}}, %{{[0-9]+}} mask %arg3 {num_heads = 3 : i64
+// CHECK-NEXT: %[[T:.*]] = plm.transpose %[[A]] [1, 0, 2]
+// CHECK-NEXT: return %[[T]]
+func.func @sequence_first(%q: !x, %k: !x, %v: !x, %mask: !m) -> !x {
+  %low = plm.constant dense<0xFF800000> : tensor<f32> : tensor<f32>
+  %m4 = plm.reshape %mask : (!m) -> !m4
+  %e4 = plm.broadcast %m4 : (!m4) -> !e4
+  %e3 = plm.reshape %e4 : (!e4) -> !e3
+  %q0 = plm.reshape %q : (!x) -> !s
+  %q1 = plm.transpose %q0 [1, 0, 2] : (!s) -> !f
+  %k0 = plm.reshape %k : (!x) -> !s
+  %k1 = plm.transpose %k0 [1, 2, 0] : (!s) -> !g
+  %v0 = plm.reshape %v : (!x) -> !s
+  %v1 = plm.transpose %v0 [1, 0, 2] : (!s) -> !f
+  %s0 = plm.matmul %q1, %k1 : (!f, !g) -> !p
+  %s1 = plm.select %e3, %s0, %low : (!e3, !p, tensor<f32>) -> !p
+  %s2 = plm.softmax %s1 axis 2 : (!p) -> !p
+  %o0 = plm.matmul %s2, %v1 : (!p, !f) -> !f
+  %o1 = plm.transpose %o0 [1, 0, 2] : (!f) -> !s
+  %o2 = plm.reshape %o1 : (!s) -> !x
+  return %o2 : !x
+}
+
+// -----
+
+// The mask by index arithmetic on the flattened input; the scores are zeroed
+// before they are lowered, the probabilities once more afterwards. One head.
+
+!x = tensor<?x?x8xf32, #plm.dims<"batch", "sequence", "8">>
+!t = tensor<?x8x?xf32, #plm.dims<"batch", "8", "sequence">>
+!p = tensor<?x?x?xf32, #plm.dims<"batch", "sequence", "sequence">>
+!m = tensor<?x?xf32, #plm.dims<"batch", "sequence">>
+!fl = tensor<?xf32, #plm.dims<"batch*sequence">>
+!ab = tensor<?xi64, #plm.dims<"batch">>
+!as = tensor<?xi64, #plm.dims<"sequence">>
+!b3 = tensor<?x1x1xi64, #plm.dims<"batch", "1", "1">>
+!s3 = tensor<1x1x?xi64, #plm.dims<"1", "1", "sequence">>
+!i3 = tensor<?x1x?xi64, #plm.dims<"batch", "1", "sequence">>
+!w3 = tensor<?x1x?xf32, #plm.dims<"batch", "1", "sequence">>
+
+// CHECK-LABEL: func @index_arithmetic
+// CHECK-NEXT: %[[A:.*]] = plm.attention %arg0, %arg1, %arg2 mask %arg3 {num_heads = 1 : i64
+// CHECK-NEXT: return %[[A]]
+func.func @index_arithmetic(%q: !x, %k: !x, %v: !x, %mask: !m) -> !x {
+  %one = plm.constant dense<1.0> : tensor<f32> : tensor<f32>
+  %low = plm.constant dense<-10000.0> : tensor<f32> : tensor<f32>
+  %fl = plm.reshape %mask : (!m) -> !fl
+  %ab = plm.iota "0" step 1 : !ab
+  %as = plm.iota "0" step 1 : !as
+  %n = plm.shape_value ["sequence"] : tensor<1xi64>
+  %b3 = plm.reshape %ab : (!ab) -> !b3
+  %s3 = plm.reshape %as : (!as) -> !s3
+  %row = plm.binary mul %b3, %n : (!b3, tensor<1xi64>) -> !b3
+  %i = plm.binary add %s3, %row : (!s3, !b3) -> !i3
+  %w = plm.gather %fl, %i axis 0 : (!fl, !i3) -> !w3
+  %inv = plm.binary sub %one, %w : (tensor<f32>, !w3) -> !w3
+  %add = plm.binary mul %inv, %low : (!w3, tensor<f32>) -> !w3
+  %k1 = plm.transpose %k [0, 2, 1] : (!x) -> !t
+  %s0 = plm.matmul %q, %k1 : (!x, !t) -> !p
+  %s1 = plm.binary mul %s0, %w : (!p, !w3) -> !p
+  %s2 = plm.binary add %s1, %add : (!p, !w3) -> !p
+  %s3b = plm.softmax %s2 axis 2 : (!p) -> !p
+  %s4 = plm.binary mul %s3b, %w : (!p, !w3) -> !p
+  %o0 = plm.matmul %s4, %v : (!p, !x) -> !x
+  return %o0 : !x
+}
+
+// -----
+
+// Everything static, batch 1, transposed scores, mask proven to keep all.
+
+!x = tensor<1x4x24xf32>
+!s = tensor<1x4x3x8xf32>
+!h = tensor<1x3x4x8xf32>
+!k = tensor<1x3x8x4xf32>
+!p = tensor<1x3x4x4xf32>
+
+// CHECK-LABEL: func @static
+// CHECK-NEXT: %[[A:.*]] = plm.attention %arg0, %arg1, %arg2 {num_heads = 3 : i64
+// CHECK-NEXT: return %[[A]]
+func.func @static(%q: !x, %k: !x, %v: !x) -> !x {
+  %zeros = plm.constant dense<0.0> : tensor<1x1x4x4xf32> : tensor<1x1x4x4xf32>
+  %q0 = plm.reshape %q : (!x) -> !s
+  %q1 = plm.transpose %q0 [0, 2, 3, 1] : (!s) -> !k
+  %k0 = plm.reshape %k : (!x) -> !s
+  %k1 = plm.transpose %k0 [0, 2, 1, 3] : (!s) -> !h
+  %v0 = plm.reshape %v : (!x) -> !s
+  %v1 = plm.transpose %v0 [0, 2, 1, 3] : (!s) -> !h
+  %s0 = plm.matmul %k1, %q1 : (!h, !k) -> !p
+  %s1 = plm.transpose %s0 [0, 1, 3, 2] : (!p) -> !p
+  %s2 = plm.binary add %s1, %zeros : (!p, tensor<1x1x4x4xf32>) -> !p
+  %s3 = plm.softmax %s2 axis 3 : (!p) -> !p
+  %o0 = plm.matmul %s3, %v1 : (!p, !h) -> !h
+  %o1 = plm.transpose %o0 [0, 2, 1, 3] : (!h) -> !s
+  %o2 = plm.reshape %o1 : (!s) -> !x
+  return %o2 : !x
+}

@@ -47,10 +47,10 @@ protected:
 };
 
 TEST_F(ONNXHostile, FilesThatAreNoModels) {
-  std::string missing = std::string(PLMC_TEST_TMP) + "/there-is-no-such.onnx";
+  std::string missing = testFolder() + "/there-is-no-such.onnx";
   EXPECT_NE(refusal(missing, BadModel).find("no such file"),
             std::string::npos);
-  EXPECT_NE(refusal(PLMC_TEST_TMP, BadModel).find("folder"),
+  EXPECT_NE(refusal(testFolder(), BadModel).find("folder"),
             std::string::npos);
   EXPECT_NE(refusal(writeTestFile("empty.onnx", ""), BadModel).find("empty"),
             std::string::npos);
@@ -246,7 +246,7 @@ TEST_F(ONNXExternal, IsRefusedOutsideTheFolder) {
   expectRefusal(absolute, BadModel, "absolute path");
   ModelBuilder parent = external("sub/../../weights.bin");
   expectRefusal(parent, BadModel, "leaves the model's folder by '..'");
-  std::string link = std::string(PLMC_TEST_TMP) + "/link.bin";
+  std::string link = testFolder() + "/link.bin";
   ::unlink(link.c_str());
   ASSERT_EQ(::symlink("/etc/passwd", link.c_str()), 0);
   ModelBuilder escaping = external("link.bin");

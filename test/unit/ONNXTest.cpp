@@ -7,6 +7,7 @@
 
 #include "ONNXTesting.h"
 #include "plmc/Support/Npz.h"
+#include "llvm/Support/Path.h"
 #include <set>
 
 using namespace plmc;
@@ -362,7 +363,7 @@ TEST_F(ONNXImport, InitializersThatAreListedAsInputs) {
   EXPECT_EQ((*module)->getAttrOfType<StringAttr>("plm.producer"), "test");
   EXPECT_EQ((*module)->getAttrOfType<IntegerAttr>("plm.opset").getInt(), 17);
   EXPECT_EQ((*module)->getAttrOfType<StringAttr>("plm.source"),
-            "InitializersThatAreListedAsInputs.onnx");
+            "model.onnx");
 }
 
 //===----------------------------------------------------------------------===//
@@ -440,9 +441,14 @@ TEST_F(ONNXImport, FunctionsThatCallThemselves) {
   ModelBuilder m;
   addDoubling(m, /*recursive=*/true);
   m.input("x", F32, {"2"});
-  m.node("Scale", {"x"}, {"y"}).set_domain("local");
+  auto &call = m.node("Scale", {"x"}, {"y"});
+  call.set_domain("local");
+  auto &attr = *call.add_attribute();
+  attr.set_name("by");
+  attr.set_type(onnx::AttributeProto::FLOAT);
+  attr.set_f(2);
   m.output("y");
-  expectRefusal(m, BadModel, "calls itself");
+  expectRefusal(m, BadModel, "function 'Scale' calls itself");
 }
 
 TEST_F(ONNXImport, IfWithAKnownCondition) {

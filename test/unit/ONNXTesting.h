@@ -10,6 +10,7 @@
 
 #include "InterpreterTesting.h"
 #include "onnx-ml.pb.h"
+#include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Frontend/ONNX/Import.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/FileSystem.h"
@@ -17,9 +18,19 @@
 
 namespace plmc {
 
+/// A folder of the running test's own: tests may run at the same time.
+inline std::string testFolder() {
+  std::string path =
+      std::string(PLMC_TEST_TMP) + "/onnx/" +
+      ::testing::UnitTest::GetInstance()->current_test_info()->name();
+  std::replace(path.begin() + sizeof(PLMC_TEST_TMP) + 5, path.end(), '/', '_');
+  EXPECT_FALSE(llvm::sys::fs::create_directories(path));
+  return path;
+}
+
 /// Writes bytes to a file in the test's folder; the path.
 inline std::string writeTestFile(llvm::StringRef name, llvm::StringRef bytes) {
-  std::string path = (llvm::Twine(PLMC_TEST_TMP) + "/" + name).str();
+  std::string path = testFolder() + "/" + name.str();
   std::error_code error;
   llvm::raw_fd_ostream out(path, error);
   EXPECT_FALSE(error) << error.message();
@@ -141,7 +152,7 @@ protected:
     return module->lookupSymbol<mlir::func::FuncOp>("forward");
   }
   mlir::func::FuncOp import(ModelBuilder &model) {
-    return import(model.save(testName() + ".onnx"));
+    return import(model.save("model.onnx"));
   }
 
   /// The message of a refused import, which must be one line and start with
@@ -168,7 +179,7 @@ protected:
     return message;
   }
   std::string refusal(ModelBuilder &model, ImportError::Kind kind) {
-    return refusal(model.save(testName() + ".onnx"), kind);
+    return refusal(model.save("model.onnx"), kind);
   }
   void expectRefusal(ModelBuilder &model, ImportError::Kind kind,
                      llvm::StringRef part) {
@@ -208,10 +219,6 @@ protected:
       text += (text.empty() ? "" : ", ") + dim.str();
     return text;
   }
-  static std::string testName() {
-    return ::testing::UnitTest::GetInstance()->current_test_info()->name();
-  }
-
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
 };

@@ -7,10 +7,12 @@
 //
 // Every committed fixture, imported and recognised: all attention found,
 // nothing left over, and the interpreter computes what it computed before at
-// every position that the mask keeps.
+// every position that the mask keeps. The functions of the lit tests, which
+// hold many spellings in isolation, must keep their values, too.
 //
 //===----------------------------------------------------------------------===//
 
+#include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Frontend/ONNX/Import.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
@@ -18,11 +20,14 @@
 #include "plmc/Support/Npz.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
+#include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "gtest/gtest.h"
 #include <cmath>
+#include <random>
 
 using namespace mlir;
 using namespace plmc;
@@ -183,5 +188,138 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, RecognitionTest,
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
+
+//===----------------------------------------------------------------------===//
+// The functions of the lit tests
+//===----------------------------------------------------------------------===//
+
+/// The pieces of every test/Recognition/*.mlir, cut at `// -----`.
+std::vector<std::pair<std::string, std::string>> litModules() {
+  std::vector<std::pair<std::string, std::string>> modules;
+  std::string folder = std::string(PLMC_TEST_FIXTURES) + "/../../Recognition";
+  std::error_code error;
+  for (llvm::sys::fs::directory_iterator it(folder, error), end;
+       it != end && !error; it.increment(error)) {
+    if (llvm::sys::path::extension(it->path()) != ".mlir")
+      continue;
+    auto buffer = llvm::MemoryBuffer::getFile(it->path());
+    if (!buffer)
+      continue;
+    llvm::SmallVector<llvm::StringRef> pieces;
+    (*buffer)->getBuffer().split(pieces, "// -----");
+    for (llvm::StringRef piece : pieces)
+      modules.push_back({llvm::sys::path::filename(it->path()).str(),
+                         piece.str()});
+  }
+  return modules;
+}
+
+/// Random numbers; 0 or 1, and 1 once a row, where the type is that of ids or
+/// of a mask.
+std::optional<HostTensor> randomInput(RankedTensorType type,
+                                      const DimValues &dims,
+                                      std::mt19937 &random) {
+  llvm::SmallVector<int64_t> shape;
+  for (const DimExpr &dim : getDims(type)) {
+    std::optional<int64_t> size = dim.evaluate(dims);
+    if (!size)
+      return std::nullopt;
+    shape.push_back(*size);
+  }
+  HostTensor tensor(*dtypeFromMLIR(type.getElementType()), shape);
+  auto expr = getDims(type);
+  bool mask = !isFloat(tensor.dtype) ||
+              (expr.size() >= 2 && expr.back() == DimExpr::symbol("sequence"));
+  for (int64_t i = 0; i < tensor.numElements(); ++i)
+    if (mask)
+      tensor.setInt(i, i % shape.back() == 1 || random() % 2);
+    else
+      tensor.setDouble(i, int32_t(random()) / 1073741824.0);
+  return tensor;
+}
+
+TEST(RecognitionOfSpellings, KeepsValues) {
+  MLIRContext context;
+  context.loadDialect<plm::PLMDialect, func::FuncDialect>();
+  std::mt19937 random(1);
+  int compared = 0;
+  for (const auto &[file, text] : litModules()) {
+    auto before = parseSourceString<ModuleOp>(text, &context);
+    ASSERT_TRUE(before) << file;
+    OwningOpRef<ModuleOp> after = cast<ModuleOp>(before->clone());
+    PassManager pm(&context);
+    buildRecognitionPipeline(pm);
+    ASSERT_TRUE(succeeded(pm.run(*after))) << file;
+    for (auto func : before->getOps<func::FuncOp>())
+      for (DimValues dims : {DimValues{{"batch", 2}, {"sequence", 5}},
+                             DimValues{{"batch", 3}, {"sequence", 2}}}) {
+        std::vector<HostTensor> inputs;
+        for (Type type : func.getArgumentTypes())
+          if (auto input =
+                  randomInput(cast<RankedTensorType>(type), dims, random))
+            inputs.push_back(std::move(*input));
+        std::string where = file + ", @" + func.getName().str();
+        auto expected = interpret(func, inputs);
+        if (!expected) {
+          // No input binds the dimensions: nothing to run.
+          llvm::consumeError(expected.takeError());
+          continue;
+        }
+        auto actual =
+            interpret(after->lookupSymbol<func::FuncOp>(func.getName()), inputs);
+        ASSERT_TRUE(bool(actual))
+            << where << ": " << llvm::toString(actual.takeError());
+        for (size_t o = 0; o < expected->size(); ++o) {
+          const HostTensor &want = (*expected)[o], &got = (*actual)[o];
+          ASSERT_EQ(want.shape, got.shape) << where;
+          double scale = 1e-30, error = 0;
+          for (int64_t i = 0; i < want.numElements(); ++i) {
+            scale = std::max(scale, std::fabs(want.getDouble(i)));
+            error = std::max(error,
+                             std::fabs(want.getDouble(i) - got.getDouble(i)));
+          }
+          EXPECT_LE(error, 2e-6 * scale) << where;
+          ++compared;
+        }
+      }
+  }
+  EXPECT_GT(compared, 80);
+}
+
+//===----------------------------------------------------------------------===//
+// What is left over
+//===----------------------------------------------------------------------===//
+
+TEST(FindUnrecognized, NamesNodeAndReason) {
+  MLIRContext context;
+  context.loadDialect<plm::PLMDialect, func::FuncDialect>();
+  auto module = parseSourceString<ModuleOp>(R"mlir(
+    !x = tensor<?x?x4xf32, #plm.dims<"batch", "sequence", "4">>
+    !t = tensor<?x4x?xf32, #plm.dims<"batch", "4", "sequence">>
+    !s = tensor<?x?x?xf32, #plm.dims<"batch", "sequence", "sequence">>
+    func.func @forward(%x: !x, %bias: !s) -> !x {
+      %t = plm.transpose %x [0, 2, 1] : (!x) -> !t
+      %s = plm.matmul %x, %t : (!x, !t) -> !s loc("scores (MatMul)")
+      %b = plm.binary add %s, %bias : (!s, !s) -> !s loc("bias (Add)")
+      %p = plm.softmax %b axis 2 : (!s) -> !s loc("probabilities (Softmax)")
+      %o = plm.matmul %p, %x : (!s, !x) -> !x loc("context (MatMul)")
+      %r = plm.binary add %o, %x : (!x, !x) -> !x loc("residual (Add)")
+      return %r : !x
+    })mlir",
+                                            &context);
+  ASSERT_TRUE(module);
+  PassManager pm(&context);
+  buildRecognitionPipeline(pm);
+  ASSERT_TRUE(succeeded(pm.run(*module)));
+  std::vector<UnrecognizedOp> left = findUnrecognized(*module);
+  ASSERT_EQ(left.size(), 3u);
+  EXPECT_EQ(left[0].node, "scores (MatMul)");
+  EXPECT_EQ(left[0].op, "plm.matmul");
+  EXPECT_NE(left[0].reason.find("no recognised attention"), std::string::npos);
+  EXPECT_EQ(left[1].node, "probabilities (Softmax)");
+  EXPECT_EQ(left[1].reason, "the mask input has rank 3, only [batch, sequence] "
+                            "masks are recognised");
+  EXPECT_EQ(left[2].node, "context (MatMul)");
+}
 
 } // namespace

@@ -12,6 +12,7 @@
 
 #include "Commands.h"
 #include "plmc/Driver/Version.h"
+#include "plmc/InitAll.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
@@ -47,6 +48,7 @@ Arguments splitArguments(int argc, char **argv) {
 }
 
 llvm::Error parseMLIROptions(std::vector<std::string> arguments) {
+  registerAllPasses(); // --mlir-print-ir-after= takes their names
   mlir::registerAsmPrinterCLOptions();
   mlir::registerMLIRContextCLOptions();
   mlir::registerPassManagerCLOptions();
@@ -68,9 +70,15 @@ llvm::Error parseMLIROptions(std::vector<std::string> arguments) {
   llvm::raw_string_ostream os(messages);
   if (llvm::cl::ParseCommandLineOptions(argv.size(), argv.data(), "", &os))
     return llvm::Error::success();
-  StringRef first = StringRef(messages).trim().split('\n').first;
+  // "plmc: Unknown command line argument 'x'.  Try: 'plmc --help'", then
+  // perhaps "plmc: Did you mean 'y'?".
+  auto [first, second] = StringRef(messages).trim().split('\n');
   first.consume_front("plmc: ");
-  return makeError(ExitCode::Usage, first);
+  second.consume_front("plmc: ");
+  if (first.empty()) // LLVM has told stderr about the value of an option
+    return makeError(ExitCode::Usage, "malformed --mlir-* option");
+  return makeError(ExitCode::Usage, first.split("  Try: ").first + " " +
+                                        second.split('\n').first);
 }
 
 /// "; did you mean 'x'?" for the nearest of the candidates, or "".
@@ -171,10 +179,7 @@ llvm::Error Tool::run(std::vector<std::string> arguments) {
   try {
     app.parse(reversed);
   } catch (const CLI::CallForHelp &) {
-    CLI::App *command = &app;
-    for (CLI::App *parsed : app.get_subcommands())
-      command = parsed;
-    llvm::outs() << command->help();
+    llvm::outs() << app.help(); // of the subcommand, if one was given
     return llvm::Error::success();
   } catch (const CLI::CallForVersion &) {
     llvm::outs() << "plmc " << versionText() << "\n";

@@ -164,7 +164,7 @@ private:
   llvm::StringSet<> constraints;     // expressions that hold by constraint
   /// Elements that folding may still read and write: bounds the time and the
   /// memory that a hostile file can make us spend on constants.
-  int64_t foldBudget = 256 << 20;
+  int64_t foldBudget = 64 << 20;
 };
 
 } // namespace plmc::importer

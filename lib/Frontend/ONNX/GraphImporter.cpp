@@ -18,8 +18,8 @@ namespace plmc::importer {
 
 static constexpr int64_t minOpset = 11, maxOpset = 25;
 /// Functions that call functions that call ...: 20 levels of two calls each
-/// are a million nodes in a file of 2 KB.
-static constexpr size_t maxImportedNodes = 1000000;
+/// are a million nodes in a file of 4 KB.
+static constexpr size_t maxImportedNodes = 400000;
 static constexpr size_t maxCallDepth = 64;
 
 std::string refuseOpset(int64_t version) {

@@ -120,26 +120,41 @@ std::optional<Layout> FactorTable::resultLayout(Operation *op,
   return result;
 }
 
+/// Cuts `from` into runs that stay together in `to`.
+static llvm::SmallVector<llvm::ArrayRef<int>> runs(llvm::ArrayRef<int> from,
+                                                   llvm::ArrayRef<int> to) {
+  llvm::SmallVector<llvm::ArrayRef<int>> result;
+  for (size_t begin = 0, end; begin < from.size(); begin = end) {
+    const int *at = llvm::find(to, from[begin]);
+    for (end = begin + 1; end < from.size(); ++end)
+      if (at + (end - begin) == to.end() || at[end - begin] != from[end])
+        break;
+    result.push_back(from.slice(begin, end - begin));
+  }
+  return result;
+}
+
 Value buildView(OpBuilder &builder, Location loc, Value source,
                 const FactorTable &table, llvm::ArrayRef<int> from,
                 llvm::ArrayRef<int> to, llvm::ArrayRef<DimExpr> dims) {
   if (from == to)
     return reshapeTo(builder, loc, source, dims);
-  auto sizes = [&](llvm::ArrayRef<int> factors) {
-    Dims result;
-    for (int factor : factors)
-      result.push_back(table.size(factor));
-    return result;
-  };
+  llvm::SmallVector<llvm::ArrayRef<int>> pieces = runs(from, to);
+  Dims split, moved;
   llvm::SmallVector<int64_t> permutation;
+  for (llvm::ArrayRef<int> piece : pieces)
+    split.push_back(table.product(piece));
   for (int factor : to)
-    permutation.push_back(llvm::find(from, factor) - from.begin());
-  Value split = reshapeTo(builder, loc, source, sizes(from));
-  Value moved = TransposeOp::create(
-      builder, loc,
-      makeTensorType(sizes(to), typeOf(source).getElementType()), permutation,
-      split);
-  return reshapeTo(builder, loc, moved, dims);
+    for (auto [index, piece] : llvm::enumerate(pieces))
+      if (piece.front() == factor) {
+        permutation.push_back(index);
+        moved.push_back(split[index]);
+      }
+  Value view = reshapeTo(builder, loc, source, split);
+  view = TransposeOp::create(
+      builder, loc, makeTensorType(moved, typeOf(source).getElementType()),
+      permutation, view);
+  return reshapeTo(builder, loc, view, dims);
 }
 
 } // namespace plmc::recognition
