@@ -80,8 +80,9 @@ private:
   Error checkOutputNames();
   Error transform();
   Error emit();
-  Error emitAs(OutputKind kind, StringRef path);
-  Error verifyResult(StringRef path);
+  Error emitAs(OutputKind kind);
+  std::vector<std::string> outputFiles() const;
+  Error verifyResult();
   void printPipelineLine();
   std::string buildRecord() const;
   Error finish();
@@ -195,12 +196,12 @@ std::string Compression::buildRecord() const {
                      nlohmann::ordered_json::error_handler_t::replace);
 }
 
-Error Compression::emitAs(OutputKind kind, StringRef path) {
+Error Compression::emitAs(OutputKind kind) {
   CompileOptions compile = compileOptions(options);
   compile.buildRecord = buildRecord();
   DiagnosticCollector diagnostics(context.get());
   llvm::Expected<CompileResult> result =
-      emitLibrary(*module, compile, kind, path);
+      emitLibrary(*module, compile, kind, options.output);
   if (!result)
     return withCode(result.takeError(), ExitCode::Internal);
   report.cpu = result->cpu;
@@ -212,44 +213,35 @@ Error Compression::emitAs(OutputKind kind, StringRef path) {
 Error Compression::emit() {
   progress.show("plmc: writing " + options.output);
   switch (format) {
-  case OutputFormat::SharedLibrary: {
-    if (!options.verifyCases)
-      return emitAs(OutputKind::SharedLibrary, options.output);
-    // It gets its name when it has been found right.
-    ScratchFile scratch(options.output);
-    if (Error error = emitAs(OutputKind::SharedLibrary, scratch.path()))
-      return error;
-    report.seconds = secondsSince(start);
-    if (Error error = verifyResult(scratch.path()))
-      return error;
-    return scratch.keepAs(options.output);
-  }
+  case OutputFormat::SharedLibrary:
+    return emitAs(OutputKind::SharedLibrary);
   case OutputFormat::Object:
-    return emitAs(OutputKind::Object, options.output);
+    return emitAs(OutputKind::Object);
   case OutputFormat::Archive:
-    return emitAs(OutputKind::Archive, options.output);
+    return emitAs(OutputKind::Archive);
   case OutputFormat::MLIR:
     return writeFile(options.output, [&](llvm::raw_ostream &os) {
       module.get()->print(os, printingFlags(options.elideWeights));
       os << "\n";
     });
-  case OutputFormat::ONNX: {
-    if (Error error = exportONNX(*module, options.output))
-      return withCode(std::move(error), ExitCode::Internal);
-    report.seconds = secondsSince(start);
-    if (!options.verifyCases)
-      return Error::success();
-    if (Error error = verifyResult(options.output)) {
-      llvm::sys::fs::remove(options.output);
-      return error;
-    }
-    return Error::success();
-  }
+  case OutputFormat::ONNX:
+    return withCode(exportONNX(*module, options.output), ExitCode::Internal);
   }
   return Error::success();
 }
 
-Error Compression::verifyResult(StringRef path) {
+/// The files of this run that make up the result.
+std::vector<std::string> Compression::outputFiles() const {
+  std::vector<std::string> files = {options.output};
+  // Large weights lie beside an ONNX model (see exportONNX).
+  if (format == OutputFormat::ONNX &&
+      fileBytes(options.output) < uint64_t(report.after.parameterBytes))
+    files.push_back(options.output + ".data");
+  return files;
+}
+
+Error Compression::verifyResult() {
+  ProvisionalFiles written(outputFiles());
   progress.show("plmc: verifying");
   Clock::time_point verifyStart = Clock::now();
   VerifyOptions verifyOptions;
@@ -261,17 +253,17 @@ Error Compression::verifyResult(StringRef path) {
   llvm::Expected<func::FuncOp> func = forwardFunction(**reference);
   if (!func)
     return func.takeError();
-  OwningOpRef<ModuleOp> written;
+  OwningOpRef<ModuleOp> again;
   if (format == OutputFormat::ONNX) {
-    llvm::Expected<OwningOpRef<ModuleOp>> again =
-        importModel(path, context.get());
-    if (!again)
-      return again.takeError();
-    written = std::move(*again);
+    llvm::Expected<OwningOpRef<ModuleOp>> imported =
+        importModel(options.output, context.get());
+    if (!imported)
+      return imported.takeError();
+    again = std::move(*imported);
   }
   llvm::Expected<Candidate> candidate =
-      written ? modelCandidate(*written)
-              : libraryCandidate(path, verifyOptions.threads);
+      again ? modelCandidate(*again)
+            : libraryCandidate(options.output, verifyOptions.threads);
   if (!candidate)
     return candidate.takeError();
   llvm::Expected<VerifyResult> result =
@@ -280,8 +272,10 @@ Error Compression::verifyResult(StringRef path) {
     return result.takeError();
   report.verification = result->summary;
   report.verifySeconds = secondsSince(verifyStart);
-  if (result->summary.passed)
+  if (result->summary.passed) {
+    written.keep();
     return Error::success();
+  }
   progress.clear();
   printTable(*result, out);
   return makeError(ExitCode::VerificationFailed,
@@ -295,12 +289,8 @@ void Compression::printPipelineLine() {
 }
 
 Error Compression::finish() {
-  if (!report.seconds)
-    report.seconds = secondsSince(start);
-  report.outputBytes = fileBytes(options.output);
-  if (format == OutputFormat::ONNX &&
-      report.outputBytes < uint64_t(report.after.parameterBytes))
-    report.outputBytes += fileBytes(options.output + ".data");
+  for (const std::string &file : outputFiles())
+    report.outputBytes += fileBytes(file);
   report.passes = passes->takePassRuns();
   report.counters = counters->get();
   progress.clear();
@@ -343,6 +333,9 @@ Error Compression::run() {
   Error error = transform();
   if (!error)
     error = emit();
+  report.seconds = secondsSince(start);
+  if (!error && options.verifyCases)
+    error = verifyResult();
   if (error) {
     // The dumps up to here are what one wants to read now.
     if (dump)

@@ -8,7 +8,6 @@
 #include "Output.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Process.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -75,25 +74,18 @@ uint64_t fileBytes(const Twine &path) {
   return fs::file_size(path, bytes) ? 0 : bytes;
 }
 
-ScratchFile::ScratchFile(StringRef path)
-    : name((path + "." + Twine(llvm::sys::Process::getProcessId()) +
-            ".unverified")
-               .str()) {
-  llvm::sys::RemoveFileOnSignal(name);
+ProvisionalFiles::ProvisionalFiles(std::vector<std::string> paths)
+    : paths(std::move(paths)) {
+  for (const std::string &path : this->paths)
+    llvm::sys::RemoveFileOnSignal(path);
 }
 
-ScratchFile::~ScratchFile() {
-  if (!done)
-    fs::remove(name);
-  llvm::sys::DontRemoveFileOnSignal(name);
-}
-
-Error ScratchFile::keepAs(StringRef path) {
-  if (std::error_code code = fs::rename(name, path))
-    return makeError(ExitCode::Internal,
-                     "cannot write '" + path + "': " + code.message());
-  done = true;
-  return Error::success();
+ProvisionalFiles::~ProvisionalFiles() {
+  for (const std::string &path : paths) {
+    if (!kept)
+      fs::remove(path);
+    llvm::sys::DontRemoveFileOnSignal(path);
+  }
 }
 
 } // namespace plmc

@@ -25,22 +25,20 @@ llvm::Error writeFile(llvm::StringRef path,
 /// Size of a file, 0 if there is none.
 uint64_t fileBytes(const llvm::Twine &path);
 
-/// Removes the file when the object goes or a signal ends the process, unless
-/// it was kept.
-class ScratchFile {
+/// Files that stand under their names but have not been found right: removed
+/// when the object goes, or a signal ends the process, unless they were kept.
+class ProvisionalFiles {
 public:
-  /// A name beside `path`; creates nothing.
-  explicit ScratchFile(llvm::StringRef path);
-  ~ScratchFile();
-  ScratchFile(const ScratchFile &) = delete;
-  ScratchFile &operator=(const ScratchFile &) = delete;
+  explicit ProvisionalFiles(std::vector<std::string> paths);
+  ~ProvisionalFiles();
+  ProvisionalFiles(const ProvisionalFiles &) = delete;
+  ProvisionalFiles &operator=(const ProvisionalFiles &) = delete;
 
-  const std::string &path() const { return name; }
-  llvm::Error keepAs(llvm::StringRef path);
+  void keep() { kept = true; }
 
 private:
-  std::string name;
-  bool done = false;
+  std::vector<std::string> paths;
+  bool kept = false;
 };
 
 } // namespace plmc

@@ -1,4 +1,4 @@
-//===- ONNXHostileTest.cpp - Damaged and hostile ONNX files -*- C++ -*-===//
+//===- ONNXHostileTest.cpp - Damaged and hostile ONNX files ---------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -48,10 +48,8 @@ protected:
 
 TEST_F(ONNXHostile, FilesThatAreNoModels) {
   std::string missing = testFolder() + "/there-is-no-such.onnx";
-  EXPECT_NE(refusal(missing, BadModel).find("no such file"),
-            std::string::npos);
-  EXPECT_NE(refusal(testFolder(), BadModel).find("folder"),
-            std::string::npos);
+  EXPECT_NE(refusal(missing, BadModel).find("no such file"), std::string::npos);
+  EXPECT_NE(refusal(testFolder(), BadModel).find("folder"), std::string::npos);
   EXPECT_NE(refusal(writeTestFile("empty.onnx", ""), BadModel).find("empty"),
             std::string::npos);
   for (llvm::StringRef text :
@@ -97,8 +95,7 @@ TEST_F(ONNXHostile, DataThatDoesNotFitTheDimensions) {
   none.graph().mutable_initializer(0)->set_dims(0, 1LL << 50);
   expectRefusal(none, BadModel, "stores 0 values");
   ModelBuilder typed = product();
-  typed.graph().mutable_initializer(0)->set_data_type(
-      onnx::TensorProto::INT4);
+  typed.graph().mutable_initializer(0)->set_data_type(onnx::TensorProto::INT4);
   expectRefusal(typed, Unsupported, "element type INT4 is not supported");
 }
 

@@ -1,4 +1,4 @@
-//===- ONNXTesting.h - Tiny ONNX models for tests -*- C++ -*-===//
+//===- ONNXTesting.h - Tiny ONNX models for tests ---------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -9,10 +9,10 @@
 #define PLMC_TEST_UNIT_ONNXTESTING_H
 
 #include "InterpreterTesting.h"
+#include "mlir/IR/MLIRContext.h"
 #include "onnx-ml.pb.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Frontend/ONNX/Import.h"
-#include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -200,8 +200,7 @@ protected:
     return {};
   }
 
-  template <typename OpTy>
-  unsigned count() {
+  template <typename OpTy> unsigned count() {
     unsigned number = 0;
     module->walk([&](OpTy) { ++number; });
     return number;
@@ -214,8 +213,7 @@ protected:
   }
   static std::string dimsText(mlir::Type type) {
     std::string text;
-    for (const DimExpr &dim :
-         getDims(llvm::cast<mlir::RankedTensorType>(type)))
+    for (const DimExpr &dim : getDims(llvm::cast<mlir::RankedTensorType>(type)))
       text += (text.empty() ? "" : ", ") + dim.str();
     return text;
   }

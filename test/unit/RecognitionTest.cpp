@@ -12,16 +12,16 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "plmc/Dialect/PLM/DimExpr.h"
-#include "plmc/Dialect/PLM/PLM.h"
-#include "plmc/Frontend/ONNX/Import.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
-#include "plmc/Interpreter/Interpreter.h"
-#include "plmc/Support/Npz.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
+#include "plmc/Dialect/PLM/DimExpr.h"
+#include "plmc/Dialect/PLM/PLM.h"
+#include "plmc/Frontend/ONNX/Import.h"
+#include "plmc/Interpreter/Interpreter.h"
+#include "plmc/Support/Npz.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
@@ -121,9 +121,8 @@ TEST_P(RecognitionTest, FindsEverything) {
   for (unsigned i = 0; i < func.getNumArguments(); ++i)
     if (auto name = func.getArgAttrOfType<StringAttr>(i, "plm.name"))
       hasMask |= name.getValue() == "attention_mask";
-  recognized->walk([&](plm::AttentionOp op) {
-    EXPECT_EQ(bool(op.getMask()), hasMask);
-  });
+  recognized->walk(
+      [&](plm::AttentionOp op) { EXPECT_EQ(bool(op.getMask()), hasMask); });
 }
 
 void RecognitionTest::compare(const NamedTensors &arrays,
@@ -157,7 +156,8 @@ void RecognitionTest::compare(const NamedTensors &arrays,
     for (int64_t i = 0; i < want.numElements(); ++i)
       if (kept(i)) {
         scale = std::max(scale, std::fabs(want.getDouble(i)));
-        error = std::max(error, std::fabs(want.getDouble(i) - got.getDouble(i)));
+        error =
+            std::max(error, std::fabs(want.getDouble(i) - got.getDouble(i)));
         EXPECT_FALSE(std::isnan(got.getDouble(i)));
         ++compared;
       }
@@ -182,8 +182,7 @@ TEST_P(RecognitionTest, ComputesTheSame) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, RecognitionTest,
-                         testing::ValuesIn(fixtures()),
-                         [](const auto &info) {
+                         testing::ValuesIn(fixtures()), [](const auto &info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
@@ -208,8 +207,8 @@ std::vector<std::pair<std::string, std::string>> litModules() {
     llvm::SmallVector<llvm::StringRef> pieces;
     (*buffer)->getBuffer().split(pieces, "// -----");
     for (llvm::StringRef piece : pieces)
-      modules.push_back({llvm::sys::path::filename(it->path()).str(),
-                         piece.str()});
+      modules.push_back(
+          {llvm::sys::path::filename(it->path()).str(), piece.str()});
   }
   return modules;
 }
@@ -265,8 +264,8 @@ TEST(RecognitionOfSpellings, KeepsValues) {
           llvm::consumeError(expected.takeError());
           continue;
         }
-        auto actual =
-            interpret(after->lookupSymbol<func::FuncOp>(func.getName()), inputs);
+        auto actual = interpret(
+            after->lookupSymbol<func::FuncOp>(func.getName()), inputs);
         ASSERT_TRUE(bool(actual))
             << where << ": " << llvm::toString(actual.takeError());
         for (size_t o = 0; o < expected->size(); ++o) {

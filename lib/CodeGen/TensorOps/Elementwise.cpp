@@ -105,7 +105,7 @@ Value TensorOpEmitter::unary(Operation *op, plm::UnaryKind kind, Value x,
     };
     return b.select(compare(arith::CmpFPredicate::OGT), constant(1),
                     b.select(compare(arith::CmpFPredicate::OLT), constant(-1),
-                             constant(0)));
+                             x)); // zero or NaN
   }
   default:
     break;
@@ -319,9 +319,13 @@ Value TensorOpEmitter::cast(Value x, Type from, Type to) {
       return arith::TruncFOp::create(b, loc, to, x);
     }
     Type signless = b.getIntegerType(toInt.getWidth());
-    if (toInt.isUnsigned())
-      return arith::FPToUIOp::create(b, loc, signless, x);
-    return arith::FPToSIOp::create(b, loc, signless, x);
+    // Saturating, NaN gives 0: the plain conversion is undefined there.
+    return LLVM::CallIntrinsicOp::create(
+               b, loc, signless,
+               b.getStringAttr(toInt.isUnsigned() ? "llvm.fptoui.sat"
+                                                  : "llvm.fptosi.sat"),
+               ValueRange{x}, LLVM::FastmathFlagsAttr())
+        .getResult(0);
   }
   bool isUnsigned = from.isUnsignedInteger() || from.isInteger(1);
   if (boolean)

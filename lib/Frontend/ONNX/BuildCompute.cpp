@@ -1,4 +1,4 @@
-//===- BuildCompute.cpp - Products, reductions, normalisations -*- C++ -*-===//
+//===- BuildCompute.cpp - Products, reductions, normalisations ------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -17,8 +17,8 @@ Tensor GraphBuilder::matmul(const Tensor &a, const Tensor &b) {
   if (!a || !b || hasFailed())
     return Tensor();
   if (a.rank() < 2 || b.rank() < 2)
-    return fail("a matrix product of shapes " + shapeText(a.dims()) +
-                " and " + shapeText(b.dims()));
+    return fail("a matrix product of shapes " + shapeText(a.dims()) + " and " +
+                shapeText(b.dims()));
   if (a.dtype() != b.dtype())
     return fail("the operands have different element types, " +
                 dtypeName(a.dtype()) + " and " + dtypeName(b.dtype()));
@@ -52,8 +52,8 @@ Tensor GraphBuilder::reduce(ReduceKind kind, const Tensor &x,
     if (index && axes[index - 1] == axis)
       return fail("axis " + Twine(axis) + " is reduced twice");
   }
-  if (axes.empty() && kind != ReduceKind::SumSquare &&
-      kind != ReduceKind::L1 && kind != ReduceKind::L2)
+  if (axes.empty() && kind != ReduceKind::SumSquare && kind != ReduceKind::L1 &&
+      kind != ReduceKind::L2)
     return x;
   if (x.get()->contents && axes.size() == size_t(x.rank()))
     if (std::optional<DimExpr> value = applyReduce(kind, *x.get()->contents))
@@ -92,8 +92,8 @@ Tensor GraphBuilder::cumsum(const Tensor &x, int64_t axis, bool exclusive,
   return emit(x, x.dtype(), x.dims(), /*mayFold=*/true,
               [&](OpBuilder &b, Location loc, RankedTensorType type,
                   ValueRange v) -> Operation * {
-                return CumSumOp::create(b, loc, type, axis, exclusive,
-                                        reverse, v[0]);
+                return CumSumOp::create(b, loc, type, axis, exclusive, reverse,
+                                        v[0]);
               });
 }
 
@@ -105,10 +105,9 @@ Tensor GraphBuilder::layerNorm(const Tensor &x, const Tensor &gamma,
   return emit(operands, x.dtype(), x.dims(), /*mayFold=*/true,
               [&](OpBuilder &b, Location loc, RankedTensorType type,
                   ValueRange v) -> Operation * {
-                return LayerNormOp::create(
-                    b, loc, type, v[0], v[1],
-                    v.size() > 2 ? v[2] : Value(),
-                    b.getF64FloatAttr(epsilon));
+                return LayerNormOp::create(b, loc, type, v[0], v[1],
+                                           v.size() > 2 ? v[2] : Value(),
+                                           b.getF64FloatAttr(epsilon));
               });
 }
 

@@ -1,4 +1,4 @@
-//===- BuildElementwise.cpp - Elementwise operations -*- C++ -*-===//
+//===- BuildElementwise.cpp - Elementwise operations ----------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -53,8 +53,7 @@ Tensor GraphBuilder::unary(UnaryKind kind, const Tensor &x) {
               });
 }
 
-Tensor GraphBuilder::binary(BinaryKind kind, const Tensor &a,
-                            const Tensor &b) {
+Tensor GraphBuilder::binary(BinaryKind kind, const Tensor &a, const Tensor &b) {
   if (!a || !b || hasFailed())
     return Tensor();
   if (a.dtype() != b.dtype())

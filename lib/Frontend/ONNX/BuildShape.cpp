@@ -1,4 +1,4 @@
-//===- BuildShape.cpp - Operations that move elements -*- C++ -*-===//
+//===- BuildShape.cpp - Operations that move elements ---------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -16,7 +16,8 @@ namespace plmc::importer {
 /// Broadcasts are cheaper than what they would be folded to.
 static constexpr int64_t maxFoldedBroadcast = 1 << 16;
 
-static std::optional<SmallVector<int64_t>> constantShape(ArrayRef<DimExpr> dims) {
+static std::optional<SmallVector<int64_t>>
+constantShape(ArrayRef<DimExpr> dims) {
   SmallVector<int64_t> shape;
   for (const DimExpr &dim : dims) {
     std::optional<int64_t> size = dim.constant();
@@ -51,8 +52,7 @@ Tensor GraphBuilder::reshape(const Tensor &x, ArrayRef<DimExpr> dims) {
               });
 }
 
-Tensor GraphBuilder::transpose(const Tensor &x,
-                               ArrayRef<int64_t> permutation) {
+Tensor GraphBuilder::transpose(const Tensor &x, ArrayRef<int64_t> permutation) {
   if (!x || hasFailed())
     return Tensor();
   Dims dims;
@@ -90,15 +90,14 @@ Tensor GraphBuilder::broadcastTo(const Tensor &x, ArrayRef<DimExpr> target) {
   if (x.dims() == ArrayRef<DimExpr>(*dims))
     return x;
   if (ArrayRef<DimExpr>(*dims) != target)
-    return fail("shape " + shapeText(x.dims()) +
-                " does not broadcast to " + shapeText(target));
+    return fail("shape " + shapeText(x.dims()) + " does not broadcast to " +
+                shapeText(target));
   std::optional<int64_t> count = productOf(*dims).constant();
   // Contents stay known: what was a scalar is repeated.
   if (x.get()->contents && dims->size() <= 1 && count)
     if (*count <= 64 && x.get()->contents->size() == 1)
-      return tensorFromContents(x.dtype(),
-                                Dims(*count, x.get()->contents->front()),
-                                dims->empty());
+      return tensorFromContents(
+          x.dtype(), Dims(*count, x.get()->contents->front()), dims->empty());
   return emit(x, x.dtype(), *dims, count && *count <= maxFoldedBroadcast,
               [&](OpBuilder &b, Location loc, RankedTensorType type,
                   ValueRange v) -> Operation * {
@@ -122,9 +121,8 @@ Tensor GraphBuilder::concat(ArrayRef<Tensor> inputs, int64_t axis) {
   for (const Tensor &input : inputs) {
     if (input.dtype() != first.dtype() || input.rank() != first.rank())
       return fail("inputs of " + dtypeName(first.dtype()) +
-                  shapeText(first.dims()) + " and " +
-                  dtypeName(input.dtype()) + shapeText(input.dims()) +
-                  " cannot be concatenated");
+                  shapeText(first.dims()) + " and " + dtypeName(input.dtype()) +
+                  shapeText(input.dims()) + " cannot be concatenated");
     for (int64_t i = 0; i < first.rank(); ++i)
       if (i != axis &&
           !requireEqual(first.dim(i), input.dim(i),
@@ -174,12 +172,11 @@ Tensor GraphBuilder::slice(const Tensor &x, ArrayRef<DimExpr> starts,
     int64_t position = *starts[0].constant();
     for (int64_t i = 0; i < *sizes[0].constant(); ++i, position += steps[0]) {
       if (position < 0 || position >= int64_t(contents.size()))
-        return fail("the slice leaves a tensor of " +
-                    Twine(contents.size()) + " elements");
+        return fail("the slice leaves a tensor of " + Twine(contents.size()) +
+                    " elements");
       window.push_back(contents[position]);
     }
-    if (Tensor result =
-            tensorFromContents(x.dtype(), window, /*scalar=*/false))
+    if (Tensor result = tensorFromContents(x.dtype(), window, /*scalar=*/false))
       return result;
   }
   SmallVector<std::string> texts;
@@ -241,8 +238,7 @@ Tensor GraphBuilder::gatherElements(const Tensor &data, const Tensor &indices,
   return emit({data, indices}, data.dtype(), indices.dims(), /*mayFold=*/true,
               [&](OpBuilder &b, Location loc, RankedTensorType type,
                   ValueRange v) -> Operation * {
-                return GatherElementsOp::create(b, loc, type, axis, v[0],
-                                                v[1]);
+                return GatherElementsOp::create(b, loc, type, axis, v[0], v[1]);
               });
 }
 
@@ -264,8 +260,7 @@ Tensor GraphBuilder::gatherND(const Tensor &data, const Tensor &indices,
   return emit({data, indices}, data.dtype(), dims, /*mayFold=*/true,
               [&](OpBuilder &b, Location loc, RankedTensorType type,
                   ValueRange v) -> Operation * {
-                return GatherNDOp::create(b, loc, type, batchDims, v[0],
-                                          v[1]);
+                return GatherNDOp::create(b, loc, type, batchDims, v[0], v[1]);
               });
 }
 

@@ -1,4 +1,4 @@
-//===- Diagnostics.cpp - One line an error -*- C++ -*-===//
+//===- Diagnostics.cpp - One line an error --------------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Diagnostics.h - One line an error -*- C++ -*-===//
+//===- Diagnostics.h - One line an error ------------------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- DimSymbols.cpp - Names of dimensions and what is known of them -*- C++ -*-===//
+//===- DimSymbols.cpp - Names of dimensions and what is known of them -----===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

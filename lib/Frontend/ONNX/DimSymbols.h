@@ -1,4 +1,5 @@
-//===- DimSymbols.h - Names of dimensions and what is known of them -*- C++ -*-===//
+//===- DimSymbols.h - Names of dimensions and what is known of them *- C++
+//-*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

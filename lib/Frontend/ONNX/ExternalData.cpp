@@ -1,4 +1,4 @@
-//===- ExternalData.cpp - Files beside the model -*- C++ -*-===//
+//===- ExternalData.cpp - Files beside the model --------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -17,9 +17,10 @@ namespace plmc::importer {
 Expected<SharedBuffer> mapFile(StringRef path) {
   sys::fs::file_status status;
   if (std::error_code error = sys::fs::status(path, status))
-    return createStringError(error, error == std::errc::no_such_file_or_directory
-                                        ? "there is no such file"
-                                        : error.message());
+    return createStringError(error,
+                             error == std::errc::no_such_file_or_directory
+                                 ? "there is no such file"
+                                 : error.message());
   if (status.type() == sys::fs::file_type::directory_file)
     return createStringError("it is a folder, not a file");
   if (status.type() != sys::fs::file_type::regular_file)

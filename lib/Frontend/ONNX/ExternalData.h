@@ -1,4 +1,4 @@
-//===- ExternalData.h - Files beside the model -*- C++ -*-===//
+//===- ExternalData.h - Files beside the model ------------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

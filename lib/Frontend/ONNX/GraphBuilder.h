@@ -1,4 +1,5 @@
-//===- GraphBuilder.h - Emits plm operations, folding what is known -*- C++ -*-===//
+//===- GraphBuilder.h - Emits plm operations, folding what is known *- C++
+//-*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -23,9 +24,9 @@
 #include "DimSymbols.h"
 #include "Tensor.h"
 #include "WeightStore.h"
-#include "plmc/Frontend/ONNX/Import.h"
-#include "plmc/Dialect/PLM/PLM.h"
 #include "mlir/IR/Builders.h"
+#include "plmc/Dialect/PLM/PLM.h"
+#include "plmc/Frontend/ONNX/Import.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Error.h"
 
@@ -34,8 +35,8 @@ namespace plmc::importer {
 class GraphBuilder {
 public:
   /// Parameters go before `anchor`, operations to the end of `block`.
-  GraphBuilder(mlir::Operation *anchor, mlir::Block *block,
-               DimSymbols &symbols, WeightStore &weights);
+  GraphBuilder(mlir::Operation *anchor, mlir::Block *block, DimSymbols &symbols,
+               WeightStore &weights);
 
   //===--------------------------------------------------------------------===//
   // State of the import
@@ -115,8 +116,7 @@ public:
   Tensor gather(const Tensor &data, const Tensor &indices, int64_t axis);
   Tensor gatherElements(const Tensor &data, const Tensor &indices,
                         int64_t axis);
-  Tensor gatherND(const Tensor &data, const Tensor &indices,
-                  int64_t batchDims);
+  Tensor gatherND(const Tensor &data, const Tensor &indices, int64_t batchDims);
 
   /// Rank >= 2 each; batch dimensions broadcast.
   Tensor matmul(const Tensor &a, const Tensor &b);

@@ -1,4 +1,4 @@
-//===- GraphImporter.cpp - Nodes to operations -*- C++ -*-===//
+//===- GraphImporter.cpp - Nodes to operations ----------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -77,8 +77,8 @@ void GraphImporter::checkOperators(ArrayRef<const onnx::NodeProto *> nodes,
     if (missing.empty()) {
       first = describeNode(node, scope.prefix);
       firstKey = printable(node.op_type());
-      firstDomain = node.domain().empty() ? "ai.onnx"
-                                          : printable(node.domain());
+      firstDomain =
+          node.domain().empty() ? "ai.onnx" : printable(node.domain());
     }
     ++missing[keys.try_emplace(key).first->first()];
   }
@@ -157,10 +157,10 @@ bool GraphImporter::importNode(const onnx::NodeProto &proto, Scope &scope) {
 
   auto handler = opTable().find(opKey(proto.domain(), proto.op_type()));
   if (handler == opTable().end()) {
-    b.unsupported("operator " + printable(proto.op_type()) + " of domain " +
-                  (proto.domain().empty() ? "ai.onnx"
-                                          : printable(proto.domain())) +
-                  " is not supported");
+    b.unsupported(
+        "operator " + printable(proto.op_type()) + " of domain " +
+        (proto.domain().empty() ? "ai.onnx" : printable(proto.domain())) +
+        " is not supported");
     return false;
   }
   auto importInner = [&](const onnx::GraphProto &graph, const Scope &outer) {
@@ -231,8 +231,7 @@ bool GraphImporter::importCall(const onnx::NodeProto &node,
     if (entry.domain().empty() || entry.domain() == "ai.onnx")
       body.opset = entry.version();
   if (std::string refusal = refuseOpset(body.opset); !refusal.empty()) {
-    b.unsupported("function '" + printable(function.name()) +
-                  "': " + refusal);
+    b.unsupported("function '" + printable(function.name()) + "': " + refusal);
     return false;
   }
   for (int i = 0; i < function.input_size(); ++i) {

@@ -1,4 +1,4 @@
-//===- GraphImporter.h - Nodes to operations -*- C++ -*-===//
+//===- GraphImporter.h - Nodes to operations --------------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -24,10 +24,10 @@ public:
   /// Everything that `outputs` need; the values end up in `scope`. With
   /// `checkOperators`, unknown operators are looked for first, so that all of
   /// them are reported at once.
-  bool importNodes(
-      const google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes,
-      const std::vector<llvm::StringRef> &outputs, Scope &scope,
-      bool checkOperators = false);
+  bool
+  importNodes(const google::protobuf::RepeatedPtrField<onnx::NodeProto> &nodes,
+              const std::vector<llvm::StringRef> &outputs, Scope &scope,
+              bool checkOperators = false);
   /// Binds a graph's initializers in `scope`.
   bool bindInitializers(const onnx::GraphProto &graph, Scope &scope);
 

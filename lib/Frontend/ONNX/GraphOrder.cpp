@@ -1,4 +1,4 @@
-//===- GraphOrder.cpp - Order and consistency of nodes -*- C++ -*-===//
+//===- GraphOrder.cpp - Order and consistency of nodes --------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Import.cpp - ONNX files to plm -*- C++ -*-===//
+//===- Import.cpp - ONNX files to plm -------------------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -16,10 +16,10 @@
 #include "plmc/Frontend/ONNX/Import.h"
 #include "Diagnostics.h"
 #include "GraphImporter.h"
-#include "plmc/Dialect/PLM/PLM.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "plmc/Dialect/PLM/PLM.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;

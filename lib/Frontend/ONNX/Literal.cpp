@@ -1,4 +1,4 @@
-//===- Literal.cpp - A tensor whose value is known -*- C++ -*-===//
+//===- Literal.cpp - A tensor whose value is known ------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -10,9 +10,7 @@
 
 namespace plmc::importer {
 
-int64_t Literal::numElements() const {
-  return bytes.size() / dtypeSize(dtype);
-}
+int64_t Literal::numElements() const { return bytes.size() / dtypeSize(dtype); }
 
 HostTensor Literal::toHost() const {
   HostTensor tensor;

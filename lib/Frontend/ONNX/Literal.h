@@ -1,4 +1,4 @@
-//===- Literal.h - A tensor whose value is known -*- C++ -*-===//
+//===- Literal.h - A tensor whose value is known ----------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- ModelFile.cpp - Reader of ONNX files -*- C++ -*-===//
+//===- ModelFile.cpp - Reader of ONNX files -------------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -18,8 +18,8 @@ Expected<std::unique_ptr<ModelFile>> ModelFile::open(StringRef path) {
   std::string name = printable(path, 400);
   Expected<SharedBuffer> buffer = mapFile(path);
   if (!buffer)
-    return badModel(name + ": cannot read the model: " +
-                    toString(buffer.takeError()));
+    return badModel(name +
+                    ": cannot read the model: " + toString(buffer.takeError()));
   StringRef bytes = (*buffer)->getBuffer();
   if (bytes.empty())
     return badModel(name + ": the file is empty; export or download it again");

@@ -1,4 +1,4 @@
-//===- ModelFile.h - Reader of ONNX files -*- C++ -*-===//
+//===- ModelFile.h - Reader of ONNX files -----------------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Node.cpp - What an operator handler sees -*- C++ -*-===//
+//===- Node.cpp - What an operator handler sees ---------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -167,8 +167,7 @@ std::optional<SmallVector<int64_t>> Node::constantInput(unsigned index,
   return values;
 }
 
-std::optional<SmallVector<int64_t>> Node::axes(StringRef name,
-                                               unsigned index) {
+std::optional<SmallVector<int64_t>> Node::axes(StringRef name, unsigned index) {
   if (hasAttr(name))
     return intsAttr(name);
   // A null input is an argument that a function's caller left out.
@@ -180,8 +179,7 @@ std::optional<SmallVector<int64_t>> Node::axes(StringRef name,
 int64_t Node::normalizeAxis(int64_t axis, int64_t rank) {
   if (axis >= -rank && axis < rank)
     return axis < 0 ? axis + rank : axis;
-  b.fail("axis " + Twine(axis) + " is outside a tensor of rank " +
-         Twine(rank));
+  b.fail("axis " + Twine(axis) + " is outside a tensor of rank " + Twine(rank));
   return 0;
 }
 

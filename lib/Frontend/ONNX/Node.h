@@ -1,4 +1,4 @@
-//===- Node.h - What an operator handler sees -*- C++ -*-===//
+//===- Node.h - What an operator handler sees -------------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -103,7 +103,8 @@ public:
 private:
   const onnx::AttributeProto *attribute(llvm::StringRef name);
   const onnx::AttributeProto *
-  typedAttribute(llvm::StringRef name, onnx::AttributeProto::AttributeType type);
+  typedAttribute(llvm::StringRef name,
+                 onnx::AttributeProto::AttributeType type);
 
   const onnx::NodeProto &proto;
   const Scope &scope;

@@ -1,4 +1,4 @@
-//===- OpTable.cpp - Operators by name -*- C++ -*-===//
+//===- OpTable.cpp - Operators by name ------------------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- ShapeArithmetic.h - Arithmetic on dimension expressions -*- C++ -*-===//
+//===- ShapeArithmetic.h - Arithmetic on dimension expressions --*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

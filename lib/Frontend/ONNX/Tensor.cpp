@@ -1,4 +1,4 @@
-//===- Tensor.cpp - What the importer knows of a value -*- C++ -*-===//
+//===- Tensor.cpp - What the importer knows of a value --------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

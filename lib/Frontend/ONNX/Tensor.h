@@ -1,4 +1,4 @@
-//===- Tensor.h - What the importer knows of a value -*- C++ -*-===//
+//===- Tensor.h - What the importer knows of a value ------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -9,8 +9,8 @@
 #define PLMC_FRONTEND_ONNX_TENSOR_H
 
 #include "Literal.h"
-#include "plmc/Dialect/PLM/DimExpr.h"
 #include "mlir/IR/Value.h"
+#include "plmc/Dialect/PLM/DimExpr.h"
 
 namespace plmc::importer {
 

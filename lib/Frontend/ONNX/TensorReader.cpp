@@ -1,4 +1,4 @@
-//===- TensorReader.cpp - Values of tensor messages -*- C++ -*-===//
+//===- TensorReader.cpp - Values of tensor messages -----------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -49,13 +49,15 @@ std::optional<DType> dtypeFromONNX(int32_t type) {
 std::string onnxTypeName(int32_t type) {
   // The lite runtime has no names of enumerators to ask for.
   static const char *const names[] = {
-      "UNDEFINED",    "FLOAT",          "UINT8",      "INT8",
-      "UINT16",       "INT16",          "INT32",      "INT64",
-      "STRING",       "BOOL",           "FLOAT16",    "DOUBLE",
-      "UINT32",       "UINT64",         "COMPLEX64",  "COMPLEX128",
-      "BFLOAT16",     "FLOAT8E4M3FN",   "FLOAT8E4M3FNUZ",
-      "FLOAT8E5M2",   "FLOAT8E5M2FNUZ", "UINT4",      "INT4",
-      "FLOAT4E2M1",   "FLOAT8E8M0",     "UINT2",      "INT2"};
+      "UNDEFINED",      "FLOAT",      "UINT8",
+      "INT8",           "UINT16",     "INT16",
+      "INT32",          "INT64",      "STRING",
+      "BOOL",           "FLOAT16",    "DOUBLE",
+      "UINT32",         "UINT64",     "COMPLEX64",
+      "COMPLEX128",     "BFLOAT16",   "FLOAT8E4M3FN",
+      "FLOAT8E4M3FNUZ", "FLOAT8E5M2", "FLOAT8E5M2FNUZ",
+      "UINT4",          "INT4",       "FLOAT4E2M1",
+      "FLOAT8E8M0",     "UINT2",      "INT2"};
   if (type >= 0 && size_t(type) < std::size(names))
     return names[type];
   return "type " + std::to_string(type);
@@ -174,18 +176,17 @@ Expected<LiteralPtr> ModelFile::read(const onnx::TensorProto &tensor) {
                     " bytes of data, its dimensions need " + Twine(bytes));
   } else {
     // Compare with the field's length before allocating what the dims claim.
-    int64_t stored = std::max({tensor.float_data_size(),
-                               tensor.double_data_size(),
-                               tensor.int64_data_size(),
-                               tensor.int32_data_size()});
+    int64_t stored =
+        std::max({tensor.float_data_size(), tensor.double_data_size(),
+                  tensor.int64_data_size(), tensor.int32_data_size()});
     HostTensor host;
     host.dtype = *dtype;
     host.shape = literal->shape;
     if (stored == count)
       host.data.resize(bytes);
     if (stored != count || !copyTyped(tensor, host, count))
-      return refuse("stores " + Twine(stored) + " values, its dimensions need " +
-                    Twine(count));
+      return refuse("stores " + Twine(stored) +
+                    " values, its dimensions need " + Twine(count));
     return makeLiteral(std::move(host), tensor.name());
   }
   if (*dtype == DType::Bool &&

@@ -1,4 +1,4 @@
-//===- WeightStore.cpp - Weights as attributes, equal ones once -*- C++ -*-===//
+//===- WeightStore.cpp - Weights as attributes, equal ones once -----------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -51,14 +51,14 @@ const Weight &WeightStore::intern(const LiteralPtr &literal,
     weight->symbol = base;
     for (unsigned i = 2; !symbols.insert(weight->symbol).second; ++i)
       weight->symbol = base + "_" + std::to_string(i);
-    auto type = RankedTensorType::get(
-        literal->shape, dtypeToMLIR(literal->dtype, context));
+    auto type = RankedTensorType::get(literal->shape,
+                                      dtypeToMLIR(literal->dtype, context));
     // The deleter is what keeps the mapping alive as long as the resource.
     AsmResourceBlob blob = UnmanagedAsmResourceBlob::allocateWithAlign(
         literal->bytes, /*align=*/1,
         [owner = literal->owner](void *, size_t, size_t) {});
-    weight->value = DenseResourceElementsAttr::get(type, weight->symbol,
-                                                   std::move(blob));
+    weight->value =
+        DenseResourceElementsAttr::get(type, weight->symbol, std::move(blob));
   }
   byLiteral[literal.get()] = weight;
   // A pointer is only a key while the literal lives.

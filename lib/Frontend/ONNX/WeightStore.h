@@ -1,4 +1,4 @@
-//===- WeightStore.h - Weights as attributes, equal ones once -*- C++ -*-===//
+//===- WeightStore.h - Weights as attributes, equal ones once ---*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

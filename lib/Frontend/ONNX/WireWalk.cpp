@@ -1,4 +1,4 @@
-//===- WireWalk.cpp - An ONNX file without its weights -*- C++ -*-===//
+//===- WireWalk.cpp - An ONNX file without its weights --------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Activation.cpp - Activation functions -*- C++ -*-===//
+//===- Activation.cpp - Activation functions ------------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -11,17 +11,16 @@ using namespace plmc::plm;
 
 namespace plmc::importer {
 
-template <ActivationKind kind>
-static void importActivation(Node &node) {
+template <ActivationKind kind> static void importActivation(Node &node) {
   node.output(0, node.b.activation(kind, node.input(0)));
 }
 
 static void importRelu(Node &node) {
   Tensor x = node.input(0);
-  node.output(0, isFloat(x.dtype())
-                     ? node.b.activation(ActivationKind::Relu, x)
-                     : node.b.binary(BinaryKind::Max, x,
-                                     node.b.scalar(x.dtype(), 0)));
+  node.output(
+      0, isFloat(x.dtype())
+             ? node.b.activation(ActivationKind::Relu, x)
+             : node.b.binary(BinaryKind::Max, x, node.b.scalar(x.dtype(), 0)));
 }
 
 static void importGelu(Node &node) {
@@ -30,10 +29,10 @@ static void importGelu(Node &node) {
     node.b.fail("attribute 'approximate' must be none or tanh");
     return;
   }
-  node.output(0, node.b.activation(approximate == "tanh"
-                                       ? ActivationKind::GeluTanh
-                                       : ActivationKind::Gelu,
-                                   node.input(0)));
+  node.output(0,
+              node.b.activation(approximate == "tanh" ? ActivationKind::GeluTanh
+                                                      : ActivationKind::Gelu,
+                                node.input(0)));
 }
 
 static void importSoftplus(Node &node) {
@@ -56,10 +55,8 @@ static void importSwish(Node &node) {
 static void importLeakyRelu(Node &node) {
   GraphBuilder &b = node.b;
   Tensor x = node.input(0);
-  Tensor isNegative =
-      b.binary(BinaryKind::Lt, x, b.scalar(x.dtype(), 0));
-  Tensor scaled =
-      b.mul(x, b.scalar(x.dtype(), node.floatAttr("alpha", 0.01)));
+  Tensor isNegative = b.binary(BinaryKind::Lt, x, b.scalar(x.dtype(), 0));
+  Tensor scaled = b.mul(x, b.scalar(x.dtype(), node.floatAttr("alpha", 0.01)));
   node.output(0, b.select(isNegative, scaled, x));
 }
 
@@ -94,22 +91,22 @@ static void importMish(Node &node) {
 static void importSoftsign(Node &node) {
   GraphBuilder &b = node.b;
   Tensor x = node.input(0);
-  node.output(0, b.div(x, b.add(b.unary(UnaryKind::Abs, x),
-                                b.scalar(x.dtype(), 1))));
+  node.output(
+      0, b.div(x, b.add(b.unary(UnaryKind::Abs, x), b.scalar(x.dtype(), 1))));
 }
 
 static Tensor hardSigmoid(GraphBuilder &b, const Tensor &x, double alpha,
                           double beta) {
-  Tensor line = b.add(b.mul(x, b.scalar(x.dtype(), alpha)),
-                      b.scalar(x.dtype(), beta));
+  Tensor line =
+      b.add(b.mul(x, b.scalar(x.dtype(), alpha)), b.scalar(x.dtype(), beta));
   Tensor above = b.binary(BinaryKind::Max, line, b.scalar(x.dtype(), 0));
   return b.binary(BinaryKind::Min, above, b.scalar(x.dtype(), 1));
 }
 
 static void importHardSigmoid(Node &node) {
-  node.output(0, hardSigmoid(node.b, node.input(0),
-                             node.floatAttr("alpha", 0.2),
-                             node.floatAttr("beta", 0.5)));
+  node.output(0,
+              hardSigmoid(node.b, node.input(0), node.floatAttr("alpha", 0.2),
+                          node.floatAttr("beta", 0.5)));
 }
 
 static void importHardSwish(Node &node) {

@@ -1,4 +1,4 @@
-//===- Attention.cpp - The Attention operator (opset 23) -*- C++ -*-===//
+//===- Attention.cpp - The Attention operator (opset 23) ------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -109,7 +109,8 @@ static void importAttention(Node &node) {
     k = splitHeads(b, k, keyHeads);
     v = splitHeads(b, v, keyHeads);
   }
-  std::optional<int64_t> heads = q.dim(1).constant(), kvHeads = k.dim(1).constant();
+  std::optional<int64_t> heads = q.dim(1).constant(),
+                         kvHeads = k.dim(1).constant();
   std::optional<int64_t> headSize = q.dim(3).constant();
   if (b.hasFailed())
     return;
@@ -156,8 +157,8 @@ static void importAttention(Node &node) {
   Tensor result = b.matmul(weights, v);
   if (isFlat) {
     result = b.transpose(result, {0, 2, 1, 3});
-    result = b.reshape(result, {result.dim(0), result.dim(1),
-                                result.dim(2) * result.dim(3)});
+    result = b.reshape(
+        result, {result.dim(0), result.dim(1), result.dim(2) * result.dim(3)});
   }
   node.output(0, result);
 }

@@ -1,4 +1,4 @@
-//===- Control.cpp - Branches and operators that pass values through -*- C++ -*-===//
+//===- Control.cpp - Branches and operators that pass values through ------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Einsum.cpp - Einstein sums of one or two operands -*- C++ -*-===//
+//===- Einsum.cpp - Einstein sums of one or two operands ------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -61,7 +61,8 @@ private:
 bool Einsum::expandEllipsis(StringRef term, int64_t rank, Labels &labels) {
   auto [before, after] = term.split("...");
   bool hasEllipsis = term.contains("...");
-  int64_t extra = hasEllipsis ? rank - int64_t(before.size() + after.size()) : 0;
+  int64_t extra =
+      hasEllipsis ? rank - int64_t(before.size() + after.size()) : 0;
   if (extra < 0 || extra > 9 || (!hasEllipsis && int64_t(term.size()) != rank))
     return false;
   labels = before.str();
@@ -184,7 +185,8 @@ Tensor Einsum::product(Operand left, Operand right) {
   DimExpr inner = productOf(sizesOf(contracted));
   leftDims.append({productOf(sizesOf(onlyLeft)), inner});
   rightDims.append({inner, productOf(sizesOf(onlyRight))});
-  Tensor lhs = b.reshape(permute(left, batch + onlyLeft + contracted), leftDims);
+  Tensor lhs =
+      b.reshape(permute(left, batch + onlyLeft + contracted), leftDims);
   Tensor rhs =
       b.reshape(permute(right, batch + contracted + onlyRight), rightDims);
   Operand product;

@@ -1,4 +1,4 @@
-//===- Elementwise.cpp - Arithmetic, comparison, logic, casts -*- C++ -*-===//
+//===- Elementwise.cpp - Arithmetic, comparison, logic, casts -------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -12,18 +12,15 @@ using namespace plmc::plm;
 
 namespace plmc::importer {
 
-template <UnaryKind kind>
-static void importUnary(Node &node) {
+template <UnaryKind kind> static void importUnary(Node &node) {
   node.output(0, node.b.unary(kind, node.input(0)));
 }
 
-template <BinaryKind kind>
-static void importBinary(Node &node) {
+template <BinaryKind kind> static void importBinary(Node &node) {
   node.output(0, node.b.binary(kind, node.input(0), node.input(1)));
 }
 
-template <BinaryKind kind>
-static void importVariadic(Node &node) {
+template <BinaryKind kind> static void importVariadic(Node &node) {
   Tensor result = node.input(0);
   for (unsigned i = 1; i < node.numInputs(); ++i)
     result = node.b.binary(kind, result, node.input(i));
@@ -33,8 +30,7 @@ static void importVariadic(Node &node) {
 static void importMean(Node &node) {
   importVariadic<BinaryKind::Add>(node);
   Tensor sum = node.getOutputs()[0];
-  node.output(0, node.b.div(sum, node.b.scalar(sum.dtype(),
-                                               node.numInputs())));
+  node.output(0, node.b.div(sum, node.b.scalar(sum.dtype(), node.numInputs())));
 }
 
 /// Pow may mix types: the result has the base's.
@@ -101,11 +97,11 @@ static void importIsInf(Node &node) {
   Tensor x = node.input(0), result = b.unary(UnaryKind::IsInf, x);
   Tensor zero = b.scalar(x.dtype(), 0);
   if (node.intAttr("detect_positive", 1) == 0)
-    result = b.binary(BinaryKind::And, result,
-                      b.binary(BinaryKind::Lt, x, zero));
+    result =
+        b.binary(BinaryKind::And, result, b.binary(BinaryKind::Lt, x, zero));
   if (node.intAttr("detect_negative", 1) == 0)
-    result = b.binary(BinaryKind::And, result,
-                      b.binary(BinaryKind::Gt, x, zero));
+    result =
+        b.binary(BinaryKind::And, result, b.binary(BinaryKind::Gt, x, zero));
   node.output(0, result);
 }
 

@@ -1,4 +1,4 @@
-//===- Gather.cpp - Reading and writing by index -*- C++ -*-===//
+//===- Gather.cpp - Reading and writing by index --------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Generate.cpp - Tensors made from sizes and numbers -*- C++ -*-===//
+//===- Generate.cpp - Tensors made from sizes and numbers -----------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -58,8 +58,7 @@ static void importRange(Node &node) {
   DType dtype = operands[0].dtype();
   if (!allKnown && allLiteral) {
     node.output(0, constantRange(b, operands[0].literal(),
-                                 operands[1].literal(),
-                                 operands[2].literal()));
+                                 operands[1].literal(), operands[2].literal()));
     return;
   }
   std::optional<int64_t> delta =
@@ -90,12 +89,11 @@ static void importRange(Node &node) {
       return;
     }
     count = *exact;
-    b.requireLessEqual(0, count, "the range (" + b.getNodeName() +
-                                     ") needs a longer input");
+    b.requireLessEqual(
+        0, count, "the range (" + b.getNodeName() + ") needs a longer input");
   }
   bool isIndex = dtype == DType::I64 || dtype == DType::I32;
-  Tensor range =
-      b.iota(isIndex ? dtype : DType::I64, start, *delta, count);
+  Tensor range = b.iota(isIndex ? dtype : DType::I64, start, *delta, count);
   node.output(0, b.cast(range, dtype));
 }
 
@@ -114,11 +112,10 @@ static void importTrilu(Node &node) {
     return;
   }
   auto [row, column] = coordinates(b, x.dim(-2), x.dim(-1));
-  Tensor diagonal =
-      k ? b.add(row, b.reshape(b.cast(k, DType::I64), {})) : row;
+  Tensor diagonal = k ? b.add(row, b.reshape(b.cast(k, DType::I64), {})) : row;
   bool upper = node.intAttr("upper", 1) != 0;
-  Tensor kept = b.binary(upper ? BinaryKind::Ge : BinaryKind::Le, column,
-                         diagonal);
+  Tensor kept =
+      b.binary(upper ? BinaryKind::Ge : BinaryKind::Le, column, diagonal);
   node.output(0, b.select(kept, x, b.scalar(x.dtype(), 0)));
 }
 
@@ -174,8 +171,8 @@ static void importOneHot(Node &node) {
 static void importConstant(Node &node) {
   GraphBuilder &b = node.b;
   auto named = [&](HostTensor host) {
-    node.output(0, tensorFromLiteral(
-                       makeLiteral(std::move(host), node.outputName(0))));
+    node.output(
+        0, tensorFromLiteral(makeLiteral(std::move(host), node.outputName(0))));
   };
   if (node.hasAttr("value")) {
     Tensor tensor = node.tensorAttr("value");

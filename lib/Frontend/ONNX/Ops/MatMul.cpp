@@ -1,4 +1,4 @@
-//===- MatMul.cpp - Matrix products -*- C++ -*-===//
+//===- MatMul.cpp - Matrix products ---------------------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Normalization.cpp - Normalisations and softmax -*- C++ -*-===//
+//===- Normalization.cpp - Normalisations and softmax ---------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -96,9 +96,8 @@ static void importBatchNormalization(Node &node) {
   auto perChannel = [&](unsigned index) {
     return b.reshape(node.input(index), channel);
   };
-  Tensor variance = b.add(perChannel(4), b.scalar(x.dtype(),
-                                                  node.floatAttr("epsilon",
-                                                                 1e-5f)));
+  Tensor variance = b.add(
+      perChannel(4), b.scalar(x.dtype(), node.floatAttr("epsilon", 1e-5f)));
   Tensor factor = b.div(perChannel(1), b.unary(UnaryKind::Sqrt, variance));
   node.output(0, b.add(b.mul(b.sub(x, perChannel(3)), factor), perChannel(2)));
 }
@@ -124,9 +123,8 @@ static void withSoftmaxAxis(Node &node,
 }
 
 static void importSoftmax(Node &node) {
-  withSoftmaxAxis(node, [&](Tensor x, int64_t axis) {
-    return node.b.softmax(x, axis);
-  });
+  withSoftmaxAxis(
+      node, [&](Tensor x, int64_t axis) { return node.b.softmax(x, axis); });
 }
 
 static void importLogSoftmax(Node &node) {

@@ -1,4 +1,4 @@
-//===- Reduce.cpp - Reductions and running sums -*- C++ -*-===//
+//===- Reduce.cpp - Reductions and running sums ---------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -40,8 +40,7 @@ static std::optional<Reduction> readReduction(Node &node) {
   return reduction;
 }
 
-template <ReduceKind kind>
-static void importReduce(Node &node) {
+template <ReduceKind kind> static void importReduce(Node &node) {
   std::optional<Reduction> r = readReduction(node);
   if (!r)
     return;
@@ -60,9 +59,9 @@ static void importReduce(Node &node) {
 
 static void importReduceLogSum(Node &node) {
   if (std::optional<Reduction> r = readReduction(node))
-    node.output(0, node.b.unary(UnaryKind::Log,
-                                node.b.reduce(ReduceKind::Sum, r->x, r->axes,
-                                              r->keepdims)));
+    node.output(
+        0, node.b.unary(UnaryKind::Log, node.b.reduce(ReduceKind::Sum, r->x,
+                                                      r->axes, r->keepdims)));
 }
 
 static void importReduceLogSumExp(Node &node) {
@@ -73,9 +72,8 @@ static void importReduceLogSumExp(Node &node) {
   GraphBuilder &b = node.b;
   Tensor top = b.reduce(ReduceKind::Max, r->x, r->axes, /*keepdims=*/true);
   Tensor powers = b.unary(UnaryKind::Exp, b.sub(r->x, top));
-  Tensor logs =
-      b.unary(UnaryKind::Log,
-              b.reduce(ReduceKind::Sum, powers, r->axes, /*keepdims=*/true));
+  Tensor logs = b.unary(UnaryKind::Log, b.reduce(ReduceKind::Sum, powers,
+                                                 r->axes, /*keepdims=*/true));
   Tensor result = b.add(logs, top);
   // Only drops the reduced dimensions of size 1.
   Dims dims;

@@ -1,4 +1,4 @@
-//===- Shape.cpp - Shapes, and operations that only change them -*- C++ -*-===//
+//===- Shape.cpp - Shapes, and operations that only change them -----------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -169,8 +169,8 @@ static void importTile(Node &node) {
     repeated.push_back(dim);
     result.push_back(dim * repeat);
   }
-  node.output(0, b.reshape(b.broadcastTo(b.reshape(x, separated), repeated),
-                           result));
+  node.output(
+      0, b.reshape(b.broadcastTo(b.reshape(x, separated), repeated), result));
 }
 
 static void importConcat(Node &node) {

@@ -1,4 +1,4 @@
-//===- Slice.cpp - Slice, Split, Pad -*- C++ -*-===//
+//===- Slice.cpp - Slice, Split, Pad --------------------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -34,8 +34,7 @@ DimExpr clampAbove(Node &node, const DimExpr &x, const DimExpr &limit) {
   if (limit.isConstant())
     node.b.requireLessEqual(x, limit,
                             x.str() + " is over the " + limit.str() +
-                                " positions of the model (" +
-                                node.b.getNodeName() + ")");
+                                " positions of the model");
   else
     node.b.requireLessEqual(x, limit,
                             x.str() + " is over " + limit.str() + ", where " +
@@ -65,8 +64,8 @@ std::optional<DimExpr> resolvePosition(Node &node, DimExpr position,
     return DimExpr(0);
   node.b.requireLessEqual(0, position,
                           "the slice from position " + position.str() +
-                              " needs a longer input (" +
-                              node.b.getNodeName() + ")");
+                              " needs a longer input (" + node.b.getNodeName() +
+                              ")");
   return position;
 }
 
@@ -109,8 +108,8 @@ std::optional<Window> backwardWindow(Node &node, const DimExpr &start,
     step += 1;
   if (first && last && extent) {
     int64_t from = *first < 0 ? *first + *extent : *first;
-    int64_t to = *last < 0 ? std::max<int64_t>(*last, -*extent - 1) + *extent
-                           : *last;
+    int64_t to =
+        *last < 0 ? std::max<int64_t>(*last, -*extent - 1) + *extent : *last;
     from = std::min(std::max<int64_t>(from, -1), *extent - 1);
     to = std::min(std::max<int64_t>(to, -1), *extent - 1);
     if (from <= to)
@@ -173,17 +172,15 @@ static void importSlice(Node &node) {
       b.fail("a step is 0");
       return;
     }
-    std::optional<Window> window =
-        (step > 0 ? forwardWindow : backwardWindow)(
-            node, (*starts)[index], (*ends)[index], step, x.dim(axis));
+    std::optional<Window> window = (step > 0 ? forwardWindow : backwardWindow)(
+        node, (*starts)[index], (*ends)[index], step, x.dim(axis));
     if (!window)
       return;
     from[axis] = window->start;
     sizes[axis] = window->size;
     // Of one element the step does not matter, and a huge one may overflow.
-    strides[axis] = window->size.isConstant() && *window->size.constant() <= 1
-                        ? 1
-                        : step;
+    strides[axis] =
+        window->size.isConstant() && *window->size.constant() <= 1 ? 1 : step;
   }
   node.output(0, b.slice(x, from, strides, sizes));
 }
@@ -225,8 +222,8 @@ static void importSplit(Node &node) {
     window[axis] = sizes[i];
     position = position + sizes[i];
     if (node.usesOutput(i))
-      node.output(i, b.slice(x, starts, SmallVector<int64_t>(x.rank(), 1),
-                             window));
+      node.output(
+          i, b.slice(x, starts, SmallVector<int64_t>(x.rank(), 1), window));
   }
   b.requireEqual(position, x.dim(axis), "the sum of the parts");
 }

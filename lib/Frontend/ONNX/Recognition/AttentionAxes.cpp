@@ -28,8 +28,8 @@ static std::pair<Factors, Factors> splitByOrigin(const FactorTable &table,
 
 /// A constant or one dimension: nothing that has heads multiplied in.
 static bool isPlain(const DimExpr &size) {
-  return size.isConstant() || (size.getTerms().size() == 1 &&
-                               size.getTerms().begin()->second == 1);
+  return size.isConstant() ||
+         (size.getTerms().size() == 1 && size.getTerms().begin()->second == 1);
 }
 
 Expected<AttentionAxes> chooseAttentionAxes(const FactorTable &table,

@@ -169,8 +169,8 @@ Expected<ScoresMatch> matchScores(FactorTable &table, SoftmaxOp softmax,
 static bool isNaNGuard(SelectOp op, Value probabilities) {
   auto isNaN = op.getCondition().getDefiningOp<UnaryOp>();
   return isNaN && isNaN.getKind() == UnaryKind::IsNaN &&
-         isNaN.getInput() == probabilities && op.getOnFalse() == probabilities &&
-         scalarOf(op.getOnTrue()) == 0.0;
+         isNaN.getInput() == probabilities &&
+         op.getOnFalse() == probabilities && scalarOf(op.getOnTrue()) == 0.0;
 }
 
 static void followProbabilities(FactorTable &table, Value value, Layout layout,
@@ -202,14 +202,18 @@ static void followProbabilities(FactorTable &table, Value value, Layout layout,
         next(user, layout);
         continue;
       }
-      bool keep = select.getOnTrue() == value &&
-                  scalarOf(select.getOnFalse()) == 0.0;
-      bool drop = select.getOnFalse() == value &&
-                  scalarOf(select.getOnTrue()) == 0.0;
+      bool keep =
+          select.getOnTrue() == value && scalarOf(select.getOnFalse()) == 0.0;
+      bool drop =
+          select.getOnFalse() == value && scalarOf(select.getOnTrue()) == 0.0;
       if (!keep && !drop)
         continue;
       MaskTerm term{keep ? MaskTerm::Keep : MaskTerm::Drop,
-                    select.getCondition(), 1, excludedFill, layout, true};
+                    select.getCondition(),
+                    1,
+                    excludedFill,
+                    layout,
+                    true};
       terms.push_back(term);
       next(user, layout);
       terms.pop_back();
@@ -227,9 +231,8 @@ static void followProbabilities(FactorTable &table, Value value, Layout layout,
   }
 }
 
-std::vector<ValuesMatch> matchValues(FactorTable &table,
-                                           SoftmaxOp softmax,
-                                           const Layout &layout) {
+std::vector<ValuesMatch> matchValues(FactorTable &table, SoftmaxOp softmax,
+                                     const Layout &layout) {
   std::vector<ValuesMatch> matches;
   int budget = 64; // tensors looked at
   followProbabilities(table, softmax.getResult(), layout, {}, budget, matches);
@@ -237,7 +240,7 @@ std::vector<ValuesMatch> matchValues(FactorTable &table,
 }
 
 std::vector<View> followOperand(FactorTable &table, Value value,
-                                      Layout layout) {
+                                Layout layout) {
   std::vector<View> views{{value, std::move(layout), 1}};
   for (int steps = 0; steps < 32; ++steps) {
     View view = views.back();

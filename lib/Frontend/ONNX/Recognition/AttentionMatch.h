@@ -35,9 +35,8 @@ struct ScoresMatch {
   std::vector<MaskTerm> terms;
 };
 /// `layout` is that of the softmax. The error is the reason.
-llvm::Expected<ScoresMatch> matchScores(FactorTable &table,
-                                        plm::SoftmaxOp softmax,
-                                        const Layout &layout);
+llvm::Expected<ScoresMatch>
+matchScores(FactorTable &table, plm::SoftmaxOp softmax, const Layout &layout);
 
 /// What lies between the softmax and a product with the values.
 struct ValuesMatch {
@@ -46,14 +45,13 @@ struct ValuesMatch {
   std::vector<MaskTerm> terms;
 };
 /// Every product that the probabilities go into.
-std::vector<ValuesMatch> matchValues(FactorTable &table,
-                                           plm::SoftmaxOp softmax,
-                                           const Layout &layout);
+std::vector<ValuesMatch> matchValues(FactorTable &table, plm::SoftmaxOp softmax,
+                                     const Layout &layout);
 
 /// The operand and every tensor that it is a view or a multiple of, nearest
 /// first.
 std::vector<View> followOperand(FactorTable &table, mlir::Value value,
-                                      Layout layout);
+                                Layout layout);
 
 } // namespace plmc::recognition
 

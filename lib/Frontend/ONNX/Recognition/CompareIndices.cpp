@@ -14,8 +14,7 @@ namespace plmc::recognition {
 
 /// Bounds of a value over its positions; nullopt when a step's sign is open.
 static std::optional<std::pair<DimExpr, DimExpr>>
-rangeOf(const IndexValue &value,
-        llvm::ArrayRef<DimExpr> dims) {
+rangeOf(const IndexValue &value, llvm::ArrayRef<DimExpr> dims) {
   DimExpr low = value.base, high = value.base;
   for (auto [step, dim] : llvm::zip_equal(value.steps, dims)) {
     DimExpr reach = step * (dim - DimExpr(1));

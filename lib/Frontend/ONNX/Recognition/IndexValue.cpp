@@ -61,9 +61,8 @@ Result Analysis::table(Value value) {
     int64_t expected = tensor->getInt(0);
     for (int64_t dim = 0; dim < rank; ++dim) {
       int64_t offset;
-      if (__builtin_mul_overflow(steps[dim],
-                                 i / strides[dim] % tensor->shape[dim],
-                                 &offset) ||
+      if (__builtin_mul_overflow(
+              steps[dim], i / strides[dim] % tensor->shape[dim], &offset) ||
           __builtin_add_overflow(expected, offset, &expected))
         return std::nullopt;
     }
@@ -168,8 +167,8 @@ Result Analysis::gather(GatherOp op) {
     return std::nullopt;
   int64_t axis = op.getAxis(), rank = typeOf(op.getIndices()).getRank();
   DimExpr scale = data->steps[axis];
-  Result index = scale.isConstant(0) ? uniform(DimExpr(0), rank)
-                                     : visit(op.getIndices());
+  Result index =
+      scale.isConstant(0) ? uniform(DimExpr(0), rank) : visit(op.getIndices());
   if (!index || (!scale.isConstant(0) && !mayIndex(*index)))
     return std::nullopt;
   IndexValue result{data->base + scale * index->base, {}};
@@ -217,8 +216,8 @@ Result Analysis::visit(Value value) {
           .Case([&](ShapeValueOp op) -> Result {
             if (op.getExprs().size() != 1)
               return std::nullopt;
-            auto expr = DimExpr::parse(
-                cast<StringAttr>(op.getExprs()[0]).getValue());
+            auto expr =
+                DimExpr::parse(cast<StringAttr>(op.getExprs()[0]).getValue());
             if (!expr)
               return std::nullopt;
             return uniform(*expr, rank);

@@ -1,4 +1,5 @@
-//===- IndexValue.h - Integers that are affine in their position --*- C++ -*-===//
+//===- IndexValue.h - Integers that are affine in their position --*- C++
+//-*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

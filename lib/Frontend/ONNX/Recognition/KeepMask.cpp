@@ -162,8 +162,8 @@ std::vector<DimValues> Prover::sizes() const {
 std::vector<HostTensor> Prover::arguments(int64_t batch, int64_t keys) {
   DType dtype = DType::Bool;
   if (expression.argument())
-    if (auto type = dtypeFromMLIR(
-            typeOf(expression.argument()).getElementType()))
+    if (auto type =
+            dtypeFromMLIR(typeOf(expression.argument()).getElementType()))
       dtype = *type;
   HostTensor zeros(dtype, {batch, keys});
   if (!expression.argument())

@@ -18,7 +18,8 @@ static bool isL2(const RowFunction &function, double epsilon) {
   if (!function.parameters().empty())
     return false;
   for (const Row &x :
-       {randomRow(function.width(), 1, 1), randomRow(function.width(), 2, 50, 9),
+       {randomRow(function.width(), 1, 1),
+        randomRow(function.width(), 2, 50, 9),
         randomRow(function.width(), 3, epsilon / function.width()),
         Row(function.width(), 0.0)}) {
     double square = 0;
@@ -53,9 +54,9 @@ bool recognizeL2Normalize(ReduceOp anchor) {
         if (!isL2(*function, epsilon))
           continue;
         OpBuilder builder(result.getDefiningOp());
-        result.replaceAllUsesWith(L2NormalizeOp::create(
-            builder, result.getLoc(), result.getType(), candidate,
-            builder.getF64FloatAttr(epsilon)));
+        result.replaceAllUsesWith(
+            L2NormalizeOp::create(builder, result.getLoc(), result.getType(),
+                                  candidate, builder.getF64FloatAttr(epsilon)));
         return true;
       }
     }

@@ -25,9 +25,7 @@ static std::string describe(Operation *op) {
       .str();
 }
 
-Error MaskExpression::add(Value value) {
-  return classify(value).takeError();
-}
+Error MaskExpression::add(Value value) { return classify(value).takeError(); }
 
 void MaskExpression::noteSymbols(const DimExpr &expr) {
   for (const std::string &symbol : expr.symbols())
@@ -134,8 +132,8 @@ Expected<MaskClass> MaskExpression::classifyOp(Operation *op) {
       if (!kind)
         return kind;
       if (*kind == MaskClass::Data && op->getNumOperands() > 1)
-        return refuse("the mask is put together from pieces (" +
-                      describe(op) + ")");
+        return refuse("the mask is put together from pieces (" + describe(op) +
+                      ")");
       result = *kind == MaskClass::Data ? MaskClass::Data : MaskClass::Index;
     }
     if (result)

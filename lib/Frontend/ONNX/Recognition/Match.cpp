@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Match.h"
-#include "plmc/Interpreter/Interpreter.h"
 #include "mlir/IR/Location.h"
+#include "plmc/Interpreter/Interpreter.h"
 
 using namespace mlir;
 using namespace plmc::plm;
@@ -41,8 +41,8 @@ std::string nodeName(Location location) {
   if (auto name = dyn_cast<NameLoc>(location))
     return name.getName().str();
   if (auto file = dyn_cast<FileLineColLoc>(location))
-    return (file.getFilename().getValue() + ":" +
-            llvm::Twine(file.getLine()) + ":" + llvm::Twine(file.getColumn()))
+    return (file.getFilename().getValue() + ":" + llvm::Twine(file.getLine()) +
+            ":" + llvm::Twine(file.getColumn()))
         .str();
   if (auto call = dyn_cast<CallSiteLoc>(location))
     return nodeName(call.getCallee());
@@ -63,8 +63,7 @@ std::optional<HostTensor> weightValue(Value value, int64_t limit) {
   if (!isWeight(value) || !typeOf(value).hasStaticShape() ||
       typeOf(value).getNumElements() > limit)
     return std::nullopt;
-  llvm::Expected<HostTensor> tensor =
-      evaluateOp(value.getDefiningOp(), {}, {});
+  llvm::Expected<HostTensor> tensor = evaluateOp(value.getDefiningOp(), {}, {});
   if (!tensor) {
     llvm::consumeError(tensor.takeError());
     return std::nullopt;
@@ -92,8 +91,8 @@ static std::optional<double> splatOf(DenseElementsAttr dense) {
 }
 
 std::optional<double> scalarOf(Value value) {
-  for (int steps = 0;
-       steps < 64 && isa_and_present<ReshapeOp, BroadcastOp>(value.getDefiningOp());
+  for (int steps = 0; steps < 64 && isa_and_present<ReshapeOp, BroadcastOp>(
+                                        value.getDefiningOp());
        ++steps)
     value = value.getDefiningOp()->getOperand(0);
   // A parameter whose elements happen to be equal (a fresh bias) is no number.

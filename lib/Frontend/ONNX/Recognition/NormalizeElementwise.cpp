@@ -12,8 +12,8 @@
 
 #include "IndexValue.h"
 #include "Passes.h"
-#include "plmc/Interpreter/Interpreter.h"
 #include "mlir/IR/PatternMatch.h"
+#include "plmc/Interpreter/Interpreter.h"
 
 using namespace mlir;
 using namespace plmc;

@@ -24,17 +24,17 @@ using namespace plmc::recognition;
 
 namespace {
 
-/// A chain of reshapes and transposes that keeps the order of the elements is
-/// one reshape, or nothing.
+/// A chain of reshapes and transposes is one reshape (or nothing) when it keeps
+/// the order of the elements, else one transpose between reshapes.
 template <typename Op> struct SimplifyViewChain : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
   LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
     FactorTable table;
     Layout root = table.fresh(dimsOf(op.getResult())), layout = root;
-    Value value = op.getResult(), best;
-    bool worthwhile = isa<TransposeOp>(op.getOperation());
-    for (int steps = 0; steps < 32; ++steps) {
+    Value value = op.getResult(), ordered;
+    int transposes = 0, steps = 0;
+    for (; steps < 32; ++steps) {
       Operation *here = value.getDefiningOp();
       if (!isa_and_present<ReshapeOp, TransposeOp>(here))
         break;
@@ -43,30 +43,22 @@ template <typename Op> struct SimplifyViewChain : OpRewritePattern<Op> {
         break;
       layout = *above;
       value = here->getOperand(0);
-      if ((steps || worthwhile) &&
-          table.flatten(layout) == table.flatten(root))
-        best = value;
+      transposes += isa<TransposeOp>(here);
+      if (table.flatten(layout) == table.flatten(root))
+        ordered = value;
     }
-    if (!best)
+    if (ordered && (transposes || steps >= 2)) {
+      if (isa<ReshapeOp>(op.getOperation()) && op->getOperand(0) == ordered)
+        return failure(); // only the reshape itself keeps the order
+      rewriter.replaceOp(op, reshapeTo(rewriter, op.getLoc(), ordered,
+                                       dimsOf(op.getResult())));
+      return success();
+    }
+    if (transposes < 2)
       return failure();
-    rewriter.replaceOp(op, reshapeTo(rewriter, op.getLoc(), best,
+    rewriter.replaceOp(op, buildView(rewriter, op.getLoc(), value, table,
+                                     table.flatten(layout), table.flatten(root),
                                      dimsOf(op.getResult())));
-    return success();
-  }
-};
-
-struct TransposeOfTranspose : OpRewritePattern<TransposeOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(TransposeOp op,
-                                PatternRewriter &rewriter) const override {
-    auto inner = op.getInput().getDefiningOp<TransposeOp>();
-    if (!inner)
-      return failure();
-    llvm::SmallVector<int64_t> permutation;
-    for (int64_t axis : op.getPermutation())
-      permutation.push_back(inner.getPermutation()[axis]);
-    rewriter.replaceOpWithNewOp<TransposeOp>(op, op.getType(), permutation,
-                                             inner.getInput());
     return success();
   }
 };
@@ -226,10 +218,10 @@ struct SinkMergeBelowBinary : OpRewritePattern<BinaryOp> {
     Value lhs = lifted(op.getLhs(), left), rhs = lifted(op.getRhs(), right);
     if (!lhs || !rhs || broadcastDims({lhs, rhs}) != dims)
       return failure();
-    Value moved = BinaryOp::create(
-        rewriter, op.getLoc(),
-        makeTensorType(dims, op.getType().getElementType()), op.getKind(), lhs,
-        rhs);
+    Value moved =
+        BinaryOp::create(rewriter, op.getLoc(),
+                         makeTensorType(dims, op.getType().getElementType()),
+                         op.getKind(), lhs, rhs);
     rewriter.replaceOpWithNewOp<ReshapeOp>(op, op.getType(), moved);
     return success();
   }
@@ -239,7 +231,7 @@ struct SinkMergeBelowBinary : OpRewritePattern<BinaryOp> {
 
 void recognition::populateViewPatterns(RewritePatternSet &patterns) {
   patterns.add<SimplifyViewChain<ReshapeOp>, SimplifyViewChain<TransposeOp>,
-               TransposeOfTranspose, BroadcastOfBroadcast, SingleConcat,
-               DropBroadcast<BinaryOp>, DropBroadcast<SelectOp>, SinkMerge,
-               SinkMergeBelowBinary>(patterns.getContext());
+               BroadcastOfBroadcast, SingleConcat, DropBroadcast<BinaryOp>,
+               DropBroadcast<SelectOp>, SinkMerge, SinkMergeBelowBinary>(
+      patterns.getContext());
 }

@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Passes.h"
-#include "plmc/Frontend/ONNX/Recognition.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
+#include "plmc/Frontend/ONNX/Recognition.h"
 
 namespace plmc {
 #define GEN_PASS_REGISTRATION

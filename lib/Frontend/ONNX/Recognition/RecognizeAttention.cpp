@@ -140,8 +140,7 @@ Error AttentionRewriter::proveMask() {
   std::vector<MaskTerm> terms = scores.terms;
   for (const ValuesMatch &values : products)
     terms.insert(terms.end(), values.terms.begin(), values.terms.end());
-  Expected<Value> proof =
-      proveKeepMask({table, terms, axes.batch, axes.key});
+  Expected<Value> proof = proveKeepMask({table, terms, axes.batch, axes.key});
   if (!proof)
     return proof.takeError();
   mask = *proof;
@@ -189,8 +188,8 @@ Expected<Value> AttentionRewriter::operandAs3D(OpBuilder &builder,
   llvm::sort(wanted);
   if (sorted != wanted)
     return refuse("the axes of an operand of the attention do not match");
-  return buildView(builder, softmax.getLoc(), chosen->value, table, from,
-                   order, dims);
+  return buildView(builder, softmax.getLoc(), chosen->value, table, from, order,
+                   dims);
 }
 
 Error AttentionRewriter::rewrite(const ValuesMatch &values) {
@@ -209,18 +208,16 @@ Error AttentionRewriter::rewrite(const ValuesMatch &values) {
   Layout valueLayout = outer, resultLayout = outer;
   valueLayout.append({axes.key, width});
   resultLayout.append({axes.query, width});
-  std::vector<View> value =
-      followOperand(table, matmul.getRhs(), valueLayout);
+  std::vector<View> value = followOperand(table, matmul.getRhs(), valueLayout);
   width = table.resolve(width);
   // Following the values may have split an axis once more.
-  for (Factors *factors : {&axes.batch, &axes.heads, &axes.query, &axes.key,
-                           &features})
+  for (Factors *factors :
+       {&axes.batch, &axes.heads, &axes.query, &axes.key, &features})
     *factors = table.resolve(*factors);
 
   OpBuilder builder(matmul);
   double scale = scores.scale;
-  Expected<Value> q =
-      operandAs3D(builder, query, axes.query, features, &scale);
+  Expected<Value> q = operandAs3D(builder, query, axes.query, features, &scale);
   if (!q)
     return q.takeError();
   Expected<Value> k = operandAs3D(builder, key, axes.key, features, &scale);
@@ -246,9 +243,8 @@ Error AttentionRewriter::rewrite(const ValuesMatch &values) {
   order.append(axes.query);
   order.append(axes.heads);
   order.append(width);
-  Value result =
-      buildView(builder, softmax.getLoc(), attention.getResult(), table, order,
-                table.flatten(resultLayout), dims);
+  Value result = buildView(builder, softmax.getLoc(), attention.getResult(),
+                           table, order, table.flatten(resultLayout), dims);
   matmul.getResult().replaceAllUsesWith(result);
   return Error::success();
 }

@@ -119,8 +119,8 @@ void replace(Value result, Value input, const Norm &norm) {
 /// norm: then the op's own type does not hold them.
 bool typesFit(Value input, const Norm &norm) {
   for (Value parameter : {norm.gamma, norm.beta})
-    if (parameter && typeOf(parameter).getElementType() !=
-                         typeOf(input).getElementType())
+    if (parameter &&
+        typeOf(parameter).getElementType() != typeOf(input).getElementType())
       return false;
   return true;
 }

@@ -72,14 +72,15 @@ void recognize(MatmulOp matmul) {
   OpBuilder builder(last);
   if (vector)
     vector = asVector(builder, vector);
-  auto linear = LinearOp::create(
-      builder, matmul.getLoc(), matmul.getType(), matmul.getLhs(),
-      weight->first, vector,
-      weight->second ? builder.getUnitAttr() : UnitAttr());
+  auto linear =
+      LinearOp::create(builder, matmul.getLoc(), matmul.getType(),
+                       matmul.getLhs(), weight->first, vector,
+                       weight->second ? builder.getUnitAttr() : UnitAttr());
   last->getResult(0).replaceAllUsesWith(linear.getResult());
 }
 
-struct RecognizeLinear : public plmc::impl::RecognizeLinearPassBase<RecognizeLinear> {
+struct RecognizeLinear
+    : public plmc::impl::RecognizeLinearPassBase<RecognizeLinear> {
   void runOnOperation() override {
     llvm::SmallVector<MatmulOp> matmuls;
     getOperation().walk([&](MatmulOp op) { matmuls.push_back(op); });

@@ -78,8 +78,8 @@ void recognizeFirst(Operation *op) {
 
 /// Down through broadcasts and reshapes that change no element order.
 Value stripViews(Value value) {
-  for (int steps = 0;
-       steps < 64 && isa_and_present<BroadcastOp, ReshapeOp>(value.getDefiningOp());
+  for (int steps = 0; steps < 64 && isa_and_present<BroadcastOp, ReshapeOp>(
+                                        value.getDefiningOp());
        ++steps)
     value = value.getDefiningOp()->getOperand(0);
   return value;
@@ -112,9 +112,9 @@ std::optional<Value> proveTokenMask(Operation *op, Value tokens, MaskTerm term,
   term.layout = layout;
   std::vector<MaskTerm> terms{term};
   if (count)
-    terms.push_back({MaskTerm::Weight, count, 1, 0,
-                     Layout(layout.begin(),
-                            layout.begin() + typeOf(count).getRank())});
+    terms.push_back(
+        {MaskTerm::Weight, count, 1, 0,
+         Layout(layout.begin(), layout.begin() + typeOf(count).getRank())});
   Expected<Value> mask = proveKeepMask({table, terms, layout[0], layout[1]});
   if (!mask) {
     setReason(op, llvm::toString(mask.takeError()));
@@ -129,14 +129,14 @@ std::optional<std::pair<Value, MaskTerm>> matchWeighted(Value value) {
   if (auto select = value.getDefiningOp<SelectOp>()) {
     if (select.getOnTrue().getType() == type &&
         scalarOf(select.getOnFalse()) == 0.0)
-      return std::pair(select.getOnTrue(),
-                       MaskTerm{MaskTerm::Keep, select.getCondition(), 1,
-                                excludedFill});
+      return std::pair(
+          select.getOnTrue(),
+          MaskTerm{MaskTerm::Keep, select.getCondition(), 1, excludedFill});
     if (select.getOnFalse().getType() == type &&
         scalarOf(select.getOnTrue()) == 0.0)
-      return std::pair(select.getOnFalse(),
-                       MaskTerm{MaskTerm::Drop, select.getCondition(), 1,
-                                excludedFill});
+      return std::pair(
+          select.getOnFalse(),
+          MaskTerm{MaskTerm::Drop, select.getCondition(), 1, excludedFill});
     return std::nullopt;
   }
   auto multiply = value.getDefiningOp<BinaryOp>();
@@ -217,10 +217,10 @@ bool recognizeReduction(ReduceOp op) {
                     "than -1e9");
       return false;
     }
-    std::optional<Value> proof = proveTokenMask(
-        op, inner,
-        {keep ? MaskTerm::Keep : MaskTerm::Drop, select.getCondition(), 1,
-         fill});
+    std::optional<Value> proof =
+        proveTokenMask(op, inner,
+                       {keep ? MaskTerm::Keep : MaskTerm::Drop,
+                        select.getCondition(), 1, fill});
     if (!proof)
       return false;
     tokens = inner;

@@ -1,4 +1,5 @@
-//===- RowFunction.h - What a small expression computes on a row --*- C++ -*-===//
+//===- RowFunction.h - What a small expression computes on a row --*- C++
+//-*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -41,8 +42,7 @@ public:
   /// last dimension is constant; nullopt when the slice between them holds
   /// anything but row operations. With `reductions` false the function is
   /// purely elementwise and the last dimension may be symbolic.
-  static std::optional<RowFunction> build(mlir::Value result,
-                                          mlir::Value input,
+  static std::optional<RowFunction> build(mlir::Value result, mlir::Value input,
                                           bool reductions = true);
 
   Row evaluate(const Row &input) const;
@@ -77,9 +77,8 @@ private:
 llvm::SmallVector<mlir::Value> inputCandidates(mlir::Value result, int depth);
 /// Values with these dimensions computed from `start` by row operations within
 /// `depth` steps, nearest first: candidates for a result.
-llvm::SmallVector<mlir::Value> resultCandidates(mlir::Value start,
-                                                llvm::ArrayRef<DimExpr> dims,
-                                                int depth);
+llvm::SmallVector<mlir::Value>
+resultCandidates(mlir::Value start, llvm::ArrayRef<DimExpr> dims, int depth);
 
 } // namespace plmc::recognition
 

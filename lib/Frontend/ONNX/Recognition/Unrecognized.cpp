@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Match.h"
-#include "plmc/Frontend/ONNX/Recognition.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "plmc/Frontend/ONNX/Recognition.h"
 #include "llvm/ADT/DenseSet.h"
 
 using namespace mlir;
