@@ -11,6 +11,8 @@ config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.plmc_obj_root, "test")
 
 llvm_config.use_default_substitutions()
+# not, count, split-file
+llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 llvm_config.add_tool_substitutions(
     ["plmc-opt", "plmc"], [config.plmc_tools_dir, config.llvm_tools_dir]
 )

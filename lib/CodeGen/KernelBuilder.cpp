@@ -139,7 +139,7 @@ void KernelBuilder::storeVec(Value value, Value address, int64_t valid) {
   LLVM::MaskedStoreOp::create(*this, loc, value, address, laneMask(valid), 4);
 }
 void KernelBuilder::prefetch(Value address) {
-  LLVM::Prefetch::create(*this, loc, address, /*rw=*/0, /*hint=*/3,
+  LLVM::Prefetch::create(*this, loc, address, /*rw=*/0, /*hint=*/2,
                          /*cache=*/1);
 }
 

@@ -94,8 +94,8 @@ llvm::Error plmc::linkSharedLibrary(llvm::ArrayRef<std::string> objects,
       "-shared",    "-Bsymbolic",       "--hash-style=gnu",
       "-z",         "defs",             "-z",
       "relro",      "-z",               "now",
-      "-z",         "noexecstack",      "--strip-all",
-      "--build-id", "--no-as-needed",   "-soname",
+      "-z",         "noexecstack",
+      "--build-id", "--no-as-needed", "-soname",
       soname.str(), "-o",               path.str()};
   arguments.insert(arguments.end(), objects.begin(), objects.end());
   arguments.push_back(stubPath);

@@ -196,6 +196,21 @@ std::string Compression::buildRecord() const {
                      nlohmann::ordered_json::error_handler_t::replace);
 }
 
+/// emitLibrary says "internal: ..." or gives a system's error code where
+/// something went wrong; else it met an op that it cannot do.
+static Error emissionError(Error error) {
+  ExitCode code = ExitCode::Internal;
+  std::string message;
+  llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &e) {
+    message = e.message();
+    StringRef text = message;
+    if (e.convertToErrorCode() == llvm::inconvertibleErrorCode() &&
+        !text.starts_with("internal") && !text.starts_with("linking failed"))
+      code = ExitCode::Unsupported;
+  });
+  return makeError(code, message);
+}
+
 Error Compression::emitAs(OutputKind kind) {
   CompileOptions compile = compileOptions(options);
   compile.buildRecord = buildRecord();
@@ -203,7 +218,7 @@ Error Compression::emitAs(OutputKind kind) {
   llvm::Expected<CompileResult> result =
       emitLibrary(*module, compile, kind, options.output);
   if (!result)
-    return withCode(result.takeError(), ExitCode::Internal);
+    return emissionError(result.takeError());
   report.cpu = result->cpu;
   report.codeBytes = result->codeBytes;
   report.weightBytes = result->weightBytes;

@@ -10,6 +10,7 @@
 #include "plmc/Passes/PruneOutputs.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassInstrumentation.h"
+#include "llvm/ADT/StringExtras.h"
 #include <chrono>
 
 using namespace mlir;
@@ -148,24 +149,20 @@ std::string PassRunner::State::writeReproducer() {
   if (options.output.empty())
     return "";
   std::string path = options.output + ".reproducer.mlir";
-  std::string text;
-  {
-    llvm::raw_string_ostream os(text);
-    AsmState asmState(*original, printingFlags(options.elideWeights));
-    std::string pipeline = pipelineText(options, format, module->getContext());
-    asmState.attachResourcePrinter(
-        "mlir_reproducer", [&](Operation *, AsmResourceBuilder &builder) {
-          builder.buildString("pipeline", pipeline);
-          builder.buildBool("disable_threading", true);
-          builder.buildBool("verify_each", true);
-        });
-    (*original)->print(os, asmState);
-  }
   std::error_code code;
   llvm::raw_fd_ostream file(path, code);
   if (code)
     return "";
-  file << "// plmc-opt --run-reproducer " << path << "\n" << text;
+  file << "// plmc-opt --run-reproducer " << path << "\n";
+  original.get()->print(file, printingFlags(options.elideWeights));
+  // By hand: as a resource of the printer, the pipeline would be elided with
+  // the weights.
+  file << "\n{-#\n  external_resources: {\n    mlir_reproducer: {\n"
+          "      pipeline: \"";
+  llvm::printEscapedString(
+      pipelineText(options, format, module->getContext()), file);
+  file << "\",\n      disable_threading: true,\n      verify_each: true\n"
+          "    }\n  }\n#-}\n";
   file.flush();
   if (file.has_error()) {
     file.clear_error();

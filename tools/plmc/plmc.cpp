@@ -47,7 +47,8 @@ Arguments splitArguments(int argc, char **argv) {
   return result;
 }
 
-llvm::Error parseMLIROptions(std::vector<std::string> arguments) {
+llvm::Error parseMLIROptions(std::vector<std::string> arguments,
+                             bool elideWeights) {
   registerAllPasses(); // --mlir-print-ir-after= takes their names
   mlir::registerAsmPrinterCLOptions();
   mlir::registerMLIRContextCLOptions();
@@ -61,7 +62,7 @@ llvm::Error parseMLIROptions(std::vector<std::string> arguments) {
   };
   for (StringRef name : {"mlir-elide-elementsattrs-if-larger",
                          "mlir-elide-resource-strings-if-larger"})
-    if (!given(name))
+    if (elideWeights && !given(name))
       arguments.push_back(("--" + name + "=64").str());
   std::vector<const char *> argv = {"plmc"};
   for (const std::string &argument : arguments)
@@ -205,7 +206,10 @@ int main(int argc, char **argv) {
   ExitCode code = ExitCode::Internal;
   try {
     Arguments arguments = splitArguments(argc, argv);
-    llvm::Error error = parseMLIROptions(std::move(arguments.mlir));
+    bool elideWeights =
+        !llvm::is_contained(arguments.own, "--elide-weights=false");
+    llvm::Error error =
+        parseMLIROptions(std::move(arguments.mlir), elideWeights);
     if (!error)
       error = Tool().run(std::move(arguments.own));
     code = reportError(std::move(error));

@@ -45,6 +45,7 @@ struct TileOperands {
   Value panel;
   Value k;                   // i64
   int64_t constantK = -1;    // k where it is known: the loop is then unrolled
+  int64_t prefetchBytes = 0; // how far ahead of the panel to prefetch; 0: not
 };
 llvm::SmallVector<Value> emitTile(KernelBuilder &b, const TileOperands &tile,
                                   llvm::ArrayRef<Value> init);

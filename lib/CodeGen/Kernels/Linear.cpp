@@ -58,6 +58,12 @@ SmallVector<Value> plmc::emitTile(KernelBuilder &b, const TileOperands &tile,
         SmallVector<Value> acc(carried);
         Value panel = b.at(tile.panel, k, b.target.panelWidth() * 4);
         for (int64_t u = 0; u < unroll; ++u) {
+          if (tile.prefetchBytes)
+            for (int64_t line = 0; line < b.target.panelWidth() * 4;
+                 line += 64)
+              b.prefetch(b.offset(panel, tile.prefetchBytes +
+                                             u * b.target.panelWidth() * 4 +
+                                             line));
           SmallVector<Value> weights;
           for (int64_t v = 0; v < vectors; ++v)
             weights.push_back(b.load(
@@ -99,7 +105,10 @@ static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
   for (int64_t r = 0; r < rows; ++r)
     llvm::append_range(init, start);
 
-  TileOperands tile{rows, x, b.c(spec.k * 4), panel, b.c(spec.k), spec.k};
+  TileOperands tile{rows, x, b.c(spec.k * 4), panel, b.c(spec.k), spec.k,
+                    // A single row streams the weight as fast as it can be
+                    // read; more rows leave time to fetch the next panel.
+                    rows > 1 ? spec.k * b.target.panelWidth() * 4 : 0};
   SmallVector<Value> acc = emitTile(b, tile, init);
 
   for (int64_t r = 0; r < rows; ++r)
@@ -147,11 +156,19 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
         row1 = func.getArgument(6), panel0 = func.getArgument(7),
         panel1 = func.getArgument(8);
 
-  // Rows of x that share the L2 with the panels that pass by.
-  int64_t block = std::clamp<int64_t>(192 * 1024 / (4 * spec.k), 24, 192);
-  block = block / tileRows * tileRows;
+  // Rows of x that share the L2 with the panels that pass by; blocks of equal
+  // size, so that no low block is left at the end.
+  int64_t largest = std::clamp<int64_t>(192 * 1024 / (4 * spec.k), 24, 192);
+  Value total = b.sub(row1, row0);
+  Value blocks = b.ceilDiv(total, largest);
+  Value block = b.mul(
+      b.ceilDiv(b.div(b.add(total, b.sub(blocks, b.c(1))),
+                      b.max(blocks, b.c(1))),
+                tileRows),
+      tileRows);
 
-  b.loop(row0, row1, block, [&](Value begin) {
+  b.loop(b.c(0), blocks, 1, [&](Value index) {
+    Value begin = b.min(b.add(row0, b.mul(index, block)), row1);
     Value count = b.sub(b.min(b.add(begin, block), row1), begin);
     Value full = b.div(count, b.c(tileRows));
     Value rest = b.rem(count, b.c(tileRows));
