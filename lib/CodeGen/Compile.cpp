@@ -109,14 +109,15 @@ plmc::emitLibrary(ModuleOp module, const CompileOptions &options,
   auto undefined = emitObject(std::move(*llvmModule), *target, code.path);
   if (!undefined)
     return undefined.takeError();
-  if (llvm::Error error = weights.writeObject(data.path))
-    return std::move(error);
+  if (kind != OutputKind::SharedLibrary)
+    if (llvm::Error error = weights.writeObject(data.path))
+      return std::move(error);
 
   std::vector<std::string> objects{code.path, data.path};
   llvm::Error error = llvm::Error::success();
   switch (kind) {
   case OutputKind::SharedLibrary:
-    error = linkSharedLibrary(objects, *undefined,
+    error = linkSharedLibrary(code.path, *undefined, weights,
                               llvm::sys::path::filename(outputPath),
                               result.path);
     break;

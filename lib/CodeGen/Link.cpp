@@ -11,6 +11,11 @@
 // just the names we use. The library then says DT_NEEDED libc.so.6, and a name
 // that libc lacks is an error here and not when the library is loaded.
 //
+// The linker lays out .plm.weights, a read-only section of the right size that
+// a linker script fills with nothing; the weights are then written into that gap
+// of the file. As an input object they would be mapped twice more, and linking
+// would take three times the model's memory.
+//
 //===----------------------------------------------------------------------===//
 
 #include "Link.h"
@@ -18,7 +23,9 @@
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/InterfaceStub/ELFObjHandler.h"
 #include "llvm/InterfaceStub/IFSStub.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Object/ArchiveWriter.h"
+#include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -64,8 +71,63 @@ static bool isLibcSymbol(llvm::StringRef name) {
   return llvm::is_contained(names, name) || name.starts_with("pthread_");
 }
 
-llvm::Error plmc::linkSharedLibrary(llvm::ArrayRef<std::string> objects,
+/// Where the file holds .plm.weights.
+static llvm::Expected<uint64_t> weightsOffset(llvm::StringRef path) {
+  auto file = llvm::object::ObjectFile::createObjectFile(path);
+  if (!file)
+    return file.takeError();
+  auto *elf = llvm::dyn_cast<llvm::object::ELF64LEObjectFile>(file->getBinary());
+  if (elf)
+    for (const auto &section : elf->sections())
+      if (auto name = section.getName(); name && *name == ".plm.weights")
+        return elf->getSection(section.getRawDataRefImpl())->sh_offset;
+      else if (!name)
+        llvm::consumeError(name.takeError());
+  return llvm::createStringError("internal: the library has no weights");
+}
+
+static llvm::Error writeFile(llvm::StringRef path, llvm::StringRef text) {
+  std::error_code ec;
+  llvm::raw_fd_ostream os(path, ec, llvm::sys::fs::OF_None);
+  if (!ec) {
+    os << text;
+    os.close();
+    ec = os.error();
+    os.clear_error();
+  }
+  if (ec)
+    return llvm::createStringError(ec, "cannot write " + path + ": " +
+                                           ec.message());
+  return llvm::Error::success();
+}
+
+static llvm::Error writeWeights(WeightSection &weights, llvm::StringRef path) {
+  auto offset = weightsOffset(path);
+  if (!offset)
+    return offset.takeError();
+  int fd;
+  std::error_code ec = llvm::sys::fs::openFileForReadWrite(
+      path, fd, llvm::sys::fs::CD_OpenExisting, llvm::sys::fs::OF_None);
+  if (!ec) {
+    llvm::raw_fd_ostream os(fd, /*shouldClose=*/true);
+    os.seek(*offset);
+    if (llvm::Error error = weights.writeContents(os)) {
+      os.clear_error();
+      return error;
+    }
+    os.close();
+    ec = os.error();
+    os.clear_error();
+  }
+  if (ec)
+    return llvm::createStringError(ec, "cannot write " + path + ": " +
+                                           ec.message());
+  return llvm::Error::success();
+}
+
+llvm::Error plmc::linkSharedLibrary(llvm::StringRef object,
                                     llvm::ArrayRef<std::string> undefined,
+                                    WeightSection &weights,
                                     llvm::StringRef soname,
                                     llvm::StringRef path) {
   llvm::ifs::IFSStub stub;
@@ -87,21 +149,27 @@ llvm::Error plmc::linkSharedLibrary(llvm::ArrayRef<std::string> objects,
     stub.Symbols.push_back(symbol);
   }
   std::string stubPath = (path + ".libc.so").str();
+  std::string scriptPath = (path + ".ld").str();
+  auto cleanUp = llvm::make_scope_exit([&] {
+    llvm::sys::fs::remove(stubPath);
+    llvm::sys::fs::remove(scriptPath);
+  });
   if (llvm::Error error = llvm::ifs::writeBinaryStub(stubPath, stub))
     return error;
-
-  std::vector<std::string> arguments{
-      "-shared",    "-Bsymbolic",       "--hash-style=gnu",
-      "-z",         "defs",             "-z",
-      "relro",      "-z",               "now",
-      "-z",         "noexecstack",
-      "--build-id", "--no-as-needed", "-soname",
-      soname.str(), "-o",               path.str()};
-  arguments.insert(arguments.end(), objects.begin(), objects.end());
-  arguments.push_back(stubPath);
-  llvm::Error error = runLLD(arguments);
-  llvm::sys::fs::remove(stubPath);
-  return error;
+  std::string script = llvm::formatv(
+      "SECTIONS {{ .plm.weights (TYPE=SHT_PROGBITS) : ALIGN(4096) {{ "
+      "HIDDEN(plm_weights = .); . += {0}; } } INSERT AFTER .rodata;\n",
+      weights.size());
+  if (llvm::Error error = writeFile(scriptPath, script))
+    return error;
+  // No build id: it would be a hash of the gap.
+  if (llvm::Error error = runLLD(
+          {"-shared", "-Bsymbolic", "--hash-style=gnu", "-z", "defs", "-z",
+           "relro", "-z", "now", "-z", "noexecstack", "--no-as-needed", "-T",
+           scriptPath, "-soname", soname.str(), "-o", path.str(), object.str(),
+           stubPath}))
+    return error;
+  return writeWeights(weights, path);
 }
 
 llvm::Error plmc::linkRelocatable(llvm::ArrayRef<std::string> objects,

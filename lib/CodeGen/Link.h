@@ -8,17 +8,20 @@
 #ifndef PLMC_LIB_CODEGEN_LINK_H
 #define PLMC_LIB_CODEGEN_LINK_H
 
+#include "WeightSection.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Support/Error.h"
 #include <string>
 
 namespace plmc {
 
-/// Links objects to a shared library with LLD, in process. `undefined` are the
-/// symbols that libc will provide; anything else that is missing is an error.
-llvm::Error linkSharedLibrary(llvm::ArrayRef<std::string> objects,
+/// Links an object to a shared library with LLD, in process, and writes the
+/// weights into it. `undefined` are the symbols that libc will provide;
+/// anything else that is missing is an error.
+llvm::Error linkSharedLibrary(llvm::StringRef object,
                               llvm::ArrayRef<std::string> undefined,
-                              llvm::StringRef soname, llvm::StringRef path);
+                              WeightSection &weights, llvm::StringRef soname,
+                              llvm::StringRef path);
 /// Objects to one relocatable object.
 llvm::Error linkRelocatable(llvm::ArrayRef<std::string> objects,
                             llvm::StringRef path);

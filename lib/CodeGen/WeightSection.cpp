@@ -6,9 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 //
-// The object file is written by hand: through LLVM's assembler, 435 MB of
-// weights would be held in memory twice. Here they are packed one by one into
-// the file, and the linker copies pages.
+// Weights never pass through LLVM: its assembler would hold 435 MB twice. They
+// are packed one by one and written where they belong: for a shared library
+// into the gap that the linker has left for them (Link.cpp), for .o and .a into
+// an object file that is written by hand.
 //
 //===----------------------------------------------------------------------===//
 
@@ -152,15 +153,7 @@ llvm::Error WeightSection::write(raw_ostream &os, const Entry &entry) {
   return llvm::Error::success();
 }
 
-llvm::Error WeightSection::writeObject(StringRef path) {
-  using namespace llvm::ELF;
-  std::error_code error;
-  llvm::raw_fd_ostream os(path, error, llvm::sys::fs::OF_None);
-  if (error)
-    return llvm::createStringError(error, "cannot write " + path + ": " +
-                                              error.message());
-  constexpr int64_t page = 4096;
-  os.write_zeros(page); // the header comes last, when offsets are known
+llvm::Error WeightSection::writeContents(llvm::raw_pwrite_stream &os) {
   int64_t written = 0;
   for (const Entry &entry : entries) {
     os.write_zeros(entry.offset - written);
@@ -172,9 +165,22 @@ llvm::Error WeightSection::writeObject(StringRef path) {
                                      "than planned");
     written = entry.offset + entry.bytes;
   }
-  // An empty section would be dropped; keep one line.
-  int64_t sectionSize = std::max<int64_t>(total, alignment);
-  os.write_zeros(sectionSize - written);
+  os.write_zeros(size() - written);
+  return llvm::Error::success();
+}
+
+llvm::Error WeightSection::writeObject(StringRef path) {
+  using namespace llvm::ELF;
+  std::error_code error;
+  llvm::raw_fd_ostream os(path, error, llvm::sys::fs::OF_None);
+  if (error)
+    return llvm::createStringError(error, "cannot write " + path + ": " +
+                                              error.message());
+  constexpr int64_t page = 4096;
+  os.write_zeros(page); // the header comes last, when offsets are known
+  if (llvm::Error failure = writeContents(os))
+    return failure;
+  int64_t sectionSize = size();
 
   const StringRef names("\0.plm.weights\0.symtab\0.strtab\0.note.GNU-stack\0",
                         46);

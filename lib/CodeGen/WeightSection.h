@@ -10,6 +10,7 @@
 
 #include "plmc/Dialect/PLK/PLK.h"
 #include "llvm/Support/Error.h"
+#include "llvm/Support/raw_ostream.h"
 
 namespace plmc {
 
@@ -24,8 +25,11 @@ public:
   llvm::Expected<int64_t> offsetOf(llvm::StringRef symbol);
   /// Offset of a small constant.
   llvm::Expected<int64_t> offsetOf(plm::ConstantOp constant);
-  int64_t size() const { return total; }
+  /// Never 0, so that the section exists.
+  int64_t size() const { return std::max<int64_t>(total, 64); }
 
+  /// Writes size() bytes at the stream's position.
+  llvm::Error writeContents(llvm::raw_pwrite_stream &os);
   /// Writes an x86-64 ELF relocatable with the section .plm.weights (read
   /// only, page aligned) and the hidden symbol `plm_weights` at its start.
   llvm::Error writeObject(llvm::StringRef path);

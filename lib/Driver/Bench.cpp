@@ -52,9 +52,9 @@ Expected<Shape> parseShape(StringRef text) {
 
 /// The symbols of all inputs; the first dimension of an input is the batch, all
 /// others are the length.
-Expected<std::vector<int64_t>> inputShape(const TensorSignature &input,
-                                          Shape shape,
-                                          std::map<std::string, int64_t> &bound) {
+Expected<std::vector<int64_t>>
+inputShape(const TensorSignature &input, Shape shape,
+           std::map<std::string, int64_t> &bound) {
   std::vector<int64_t> sizes;
   for (auto [axis, text] : llvm::enumerate(input.dims)) {
     std::optional<DimExpr> dim = DimExpr::parse(text);
@@ -66,9 +66,9 @@ Expected<std::vector<int64_t>> inputShape(const TensorSignature &input,
       bound.try_emplace(symbol, axis == 0 ? shape.batch : shape.sequence);
     std::optional<int64_t> size = dim->evaluate(bound);
     if (!size || *size < 0)
-      return makeError(ExitCode::BadInput,
-                       "input '" + input.name + "': dimension '" + text +
-                           "' has no size");
+      return makeError(ExitCode::BadInput, "input '" + input.name +
+                                               "': dimension '" + text +
+                                               "' has no size");
     sizes.push_back(*size);
   }
   return std::move(sizes);
@@ -97,10 +97,10 @@ makeInputs(const std::vector<TensorSignature> &signatures, Shape shape,
       if (isFloat(signature.dtype))
         tensor.setDouble(i, mask ? 1 : double(random() % 2001) / 1000 - 1);
       else
-        tensor.setInt(i, mask                     ? 1
-                         : type                   ? 0
-                         : position && limit > 1  ? i % width
-                                                  : int64_t(random() % limit));
+        tensor.setInt(i, mask                    ? 1
+                         : type                  ? 0
+                         : position && limit > 1 ? i % width
+                                                 : int64_t(random() % limit));
     inputs.push_back(std::move(tensor));
   }
   return std::move(inputs);
@@ -130,19 +130,18 @@ Expected<Measurement> measure(LoadedModel &model, Shape shape, int threads,
     break;
   }
   if (!ran)
-    return makeError(ExitCode::BadInput, Twine(shape.batch) + "x" +
-                                             Twine(shape.sequence) +
-                                             ": the library refused: " +
-                                             refused);
+    return makeError(ExitCode::BadInput,
+                     Twine(shape.batch) + "x" + Twine(shape.sequence) +
+                         ": the library refused: " + refused);
   std::vector<double> times;
   Clock::time_point start = Clock::now();
   do {
     Clock::time_point before = Clock::now();
     if (Error error = (*context)->runInPlace(inputs))
       return withCode(std::move(error), ExitCode::Internal);
-    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() -
-                                                              before)
-                        .count());
+    times.push_back(
+        std::chrono::duration<double, std::milli>(Clock::now() - before)
+            .count());
   } while (std::chrono::duration<double>(Clock::now() - start).count() <
                seconds ||
            times.size() < 3);
@@ -170,14 +169,16 @@ void printJSON(const std::string &library, const std::vector<Measurement> &all,
   json["library"] = library;
   json["measurements"] = nlohmann::ordered_json::array();
   for (const Measurement &one : all)
-    json["measurements"].push_back({{"batch", one.shape.batch},
-                                    {"sequence", one.shape.sequence},
-                                    {"threads", one.threads},
-                                    {"runs", one.runs},
-                                    {"medianMs", one.median},
-                                    {"minMs", one.least},
-                                    {"tokensPerSecond", one.tokensPerSecond()}});
-  out << json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace)
+    json["measurements"].push_back(
+        {{"batch", one.shape.batch},
+         {"sequence", one.shape.sequence},
+         {"threads", one.threads},
+         {"runs", one.runs},
+         {"medianMs", one.median},
+         {"minMs", one.least},
+         {"tokensPerSecond", one.tokensPerSecond()}});
+  out << json.dump(2, ' ', false,
+                   nlohmann::ordered_json::error_handler_t::replace)
       << "\n";
 }
 

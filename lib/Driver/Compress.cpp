@@ -29,43 +29,6 @@ static double secondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-//===----------------------------------------------------------------------===//
-// Formats
-//===----------------------------------------------------------------------===//
-
-static constexpr std::pair<StringLiteral, OutputFormat> formats[] = {
-    {"so", OutputFormat::SharedLibrary},
-    {"o", OutputFormat::Object},
-    {"a", OutputFormat::Archive},
-    {"mlir", OutputFormat::MLIR},
-    {"onnx", OutputFormat::ONNX}};
-
-StringRef formatName(OutputFormat format) {
-  for (auto &[name, value] : formats)
-    if (value == format)
-      return name;
-  return "";
-}
-
-llvm::Expected<OutputFormat> chooseFormat(StringRef emit, StringRef path) {
-  StringRef wanted =
-      emit.empty() ? llvm::sys::path::extension(path).ltrim('.') : emit;
-  for (auto &[name, value] : formats)
-    if (name == wanted)
-      return value;
-  if (!emit.empty())
-    return makeError(ExitCode::Usage, "--emit=" + emit +
-                                          ": known are so, o, a, mlir, onnx");
-  return makeError(ExitCode::Usage,
-                   "-o '" + path +
-                       "': the extension says nothing; end it in .so, .o, .a, "
-                       ".mlir or .onnx, or give --emit=");
-}
-
-//===----------------------------------------------------------------------===//
-// The run
-//===----------------------------------------------------------------------===//
-
 namespace {
 
 class Compression {
@@ -154,11 +117,11 @@ Error Compression::checkOutputNames() {
   auto func = module->lookupSymbol<func::FuncOp>("forward");
   llvm::StringSet<> known;
   std::string list;
-  for (unsigned i = 0; i < func.getNumResults(); ++i)
-    if (auto name = func.getResultAttrOfType<StringAttr>(i, "plm.name")) {
-      known.insert(name.getValue());
-      list += (list.empty() ? "" : ", ") + name.getValue().str();
-    }
+  for (unsigned i = 0; i < func.getNumResults(); ++i) {
+    std::string name = outputName(func, i);
+    known.insert(name);
+    list += (list.empty() ? "" : ", ") + name;
+  }
   for (const std::string &name : options.outputs)
     if (!known.contains(name))
       return makeError(ExitCode::Usage, "--outputs: the model has no output '" +
@@ -295,8 +258,9 @@ Error Compression::verifyResult() {
   printTable(*result, out);
   return makeError(ExitCode::VerificationFailed,
                    "verification failed: what was written does not compute "
-                   "what '" + options.input + "' does; '" + options.output +
-                   "' was not kept");
+                   "what '" +
+                       options.input + "' does; '" + options.output +
+                       "' was not kept");
 }
 
 void Compression::printPipelineLine() {
@@ -313,9 +277,9 @@ Error Compression::finish() {
     if (Error error = dump->finish())
       return error;
   if (!options.reportPath.empty())
-    if (Error error = writeFile(
-            options.reportPath,
-            [&](llvm::raw_ostream &os) { os << reportToJSON(report) << "\n"; }))
+    if (Error error = writeFile(options.reportPath, [&](llvm::raw_ostream &os) {
+          os << reportToJSON(report) << "\n";
+        }))
       return error;
   printTable(report, out);
   return Error::success();
@@ -336,7 +300,8 @@ Error Compression::run() {
     if (options.output.empty())
       return Error::success();
   }
-  report.inputBytes = fileBytes(options.input) + fileBytes(options.input + ".data");
+  report.inputBytes =
+      fileBytes(options.input) + fileBytes(options.input + ".data");
   if (!options.dumpDirectory.empty()) {
     auto created = DumpIR::create(options.dumpDirectory, options.elideWeights);
     if (!created)

@@ -34,7 +34,8 @@ static std::string inside(StringRef directory, StringRef file) {
 /// "000-import.mlir": a name that this class gives.
 static bool isDumpName(StringRef file) {
   return file.ends_with(".mlir") && file.size() > 4 && file[3] == '-' &&
-         llvm::all_of(file.take_front(3), [](char c) { return llvm::isDigit(c); });
+         llvm::all_of(file.take_front(3),
+                      [](char c) { return llvm::isDigit(c); });
 }
 
 llvm::Expected<std::unique_ptr<DumpIR>> DumpIR::create(StringRef directory,

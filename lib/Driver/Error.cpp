@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Driver/Error.h"
-#include "plmc/Frontend/ONNX/Import.h"
 #include "mlir/IR/Location.h"
+#include "plmc/Frontend/ONNX/Import.h"
 #include "llvm/Support/FileSystem.h"
 
 using namespace mlir;
@@ -86,8 +86,8 @@ static std::string describe(Location location) {
 
 DiagnosticCollector::DiagnosticCollector(MLIRContext *context, bool quiet)
     : handler(context, [this, quiet](Diagnostic &diagnostic) {
-        std::string line = describe(diagnostic.getLocation()) +
-                           diagnostic.str();
+        std::string line =
+            describe(diagnostic.getLocation()) + diagnostic.str();
         if (diagnostic.getSeverity() == DiagnosticSeverity::Error) {
           if (error.empty())
             error = line;

@@ -6,10 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Import.h"
+#include "mlir/Parser/Parser.h"
 #include "plmc/Driver/Error.h"
 #include "plmc/Frontend/ONNX/Import.h"
 #include "plmc/InitAll.h"
-#include "mlir/Parser/Parser.h"
 
 using namespace mlir;
 
@@ -50,6 +50,18 @@ llvm::Expected<func::FuncOp> forwardFunction(ModuleOp module) {
     return makeError(ExitCode::BadInput,
                      "the module has no function @forward with a body");
   return func;
+}
+
+static std::string nameOr(StringAttr name, unsigned index) {
+  return name ? name.str() : std::to_string(index);
+}
+
+std::string inputName(func::FuncOp func, unsigned index) {
+  return nameOr(func.getArgAttrOfType<StringAttr>(index, "plm.name"), index);
+}
+
+std::string outputName(func::FuncOp func, unsigned index) {
+  return nameOr(func.getResultAttrOfType<StringAttr>(index, "plm.name"), index);
 }
 
 } // namespace plmc

@@ -26,6 +26,10 @@ importModel(llvm::StringRef path, mlir::MLIRContext *context);
 /// @forward; BadInput if there is none.
 llvm::Expected<mlir::func::FuncOp> forwardFunction(mlir::ModuleOp module);
 
+/// The name of an input or output: its plm.name, or else its number.
+std::string inputName(mlir::func::FuncOp func, unsigned index);
+std::string outputName(mlir::func::FuncOp func, unsigned index);
+
 } // namespace plmc
 
 #endif // PLMC_LIB_DRIVER_IMPORT_H

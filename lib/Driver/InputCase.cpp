@@ -66,14 +66,13 @@ static int64_t pick(std::mt19937_64 &random, int64_t low, int64_t high) {
 }
 
 static std::vector<uint8_t> makeMask(int64_t batch, int64_t sequence,
-                                     MaskShape shape,
-                                     std::mt19937_64 &random) {
+                                     MaskShape shape, std::mt19937_64 &random) {
   std::vector<uint8_t> keep(batch * sequence, 1);
   for (int64_t row = 0; row < batch; ++row) {
     uint8_t *kept = keep.data() + row * sequence;
     // The first row stays full, so that the batch is as long as it says.
-    int64_t length = row == 0 && batch > 1 ? sequence
-                                           : pick(random, 1, sequence);
+    int64_t length =
+        row == 0 && batch > 1 ? sequence : pick(random, 1, sequence);
     switch (shape) {
     case MaskShape::None:
       break;

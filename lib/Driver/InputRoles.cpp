@@ -6,10 +6,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "InputRoles.h"
+#include "Import.h"
+#include "mlir/Pass/PassManager.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Driver/Error.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
-#include "mlir/Pass/PassManager.h"
 
 using namespace mlir;
 
@@ -89,15 +90,13 @@ llvm::Expected<InputRoles> findInputRoles(func::FuncOp func) {
   InputRoles roles;
   for (BlockArgument argument : func.getArguments()) {
     auto type = cast<RankedTensorType>(argument.getType());
-    auto name = func.getArgAttrOfType<StringAttr>(argument.getArgNumber(),
-                                                  "plm.name");
     InputRole role;
-    role.name = name ? name.str() : std::to_string(argument.getArgNumber());
+    role.name = inputName(func, argument.getArgNumber());
     std::optional<DType> dtype = dtypeFromMLIR(type.getElementType());
     if (!dtype)
-      return makeError(ExitCode::Unsupported,
-                       "input '" + role.name + "' has no element type that "
-                       "plmc can make up values of");
+      return makeError(ExitCode::Unsupported, "input '" + role.name +
+                                                  "' has no element type that "
+                                                  "plmc can make up values of");
     role.dtype = *dtype;
     role.dims = getDims(type);
     if (!isFloat(role.dtype))

@@ -8,9 +8,9 @@
 #ifndef PLMC_LIB_DRIVER_INPUTROLES_H
 #define PLMC_LIB_DRIVER_INPUTROLES_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Support/HostTensor.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include <random>
 
 namespace plmc {

@@ -7,14 +7,14 @@
 
 #include "plmc/Driver/Inspect.h"
 #include "Import.h"
+#include "InspectLibrary.h"
 #include "Output.h"
+#include "mlir/Pass/PassManager.h"
 #include "plmc/Analysis/ModelSummary.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Dialect/PLM/PLM.h"
-#include "plmc/Execution/LoadedModel.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include "plmc/Report/Table.h"
-#include "mlir/Pass/PassManager.h"
 #include <nlohmann/json.hpp>
 
 using namespace mlir;
@@ -51,9 +51,9 @@ std::string attrText(ModuleOp module, StringRef name) {
   return "";
 }
 
-Tensor describe(Type type, StringAttr name, unsigned index) {
+Tensor describe(Type type, std::string name) {
   Tensor tensor;
-  tensor.name = name ? name.str() : "#" + std::to_string(index);
+  tensor.name = std::move(name);
   auto ranked = cast<RankedTensorType>(type);
   std::optional<DType> dtype = dtypeFromMLIR(ranked.getElementType());
   tensor.type = dtype ? dtypeName(*dtype).str() : "?";
@@ -64,11 +64,9 @@ Tensor describe(Type type, StringAttr name, unsigned index) {
 
 void readSignature(func::FuncOp func, Facts &facts) {
   for (auto [index, type] : llvm::enumerate(func.getArgumentTypes()))
-    facts.inputs.push_back(describe(
-        type, func.getArgAttrOfType<StringAttr>(index, "plm.name"), index));
+    facts.inputs.push_back(describe(type, inputName(func, index)));
   for (auto [index, type] : llvm::enumerate(func.getResultTypes()))
-    facts.outputs.push_back(describe(
-        type, func.getResultAttrOfType<StringAttr>(index, "plm.name"), index));
+    facts.outputs.push_back(describe(type, outputName(func, index)));
   func.walk([&](plm::ConstraintOp op) {
     facts.constraints.push_back(op.getExpr().str() +
                                 (op.getEqual() ? " == 0: " : " >= 0: ") +
@@ -92,28 +90,22 @@ std::string perLayer(const std::vector<LayerSummary> &layers, Get get) {
   return same && !layers.empty() ? get(layers.front()) : text;
 }
 
-std::string shapeText(const Tensor &tensor) {
-  std::string text = tensor.type + " [";
-  for (auto [index, dim] : llvm::enumerate(tensor.dims))
-    text += (index ? ", " : "") + dim;
-  return text + "]";
-}
-
 void printTensors(const std::vector<Tensor> &tensors, llvm::raw_ostream &os) {
   Table table({false, false});
   for (const Tensor &tensor : tensors)
-    table.addRow({tensor.name, shapeText(tensor)});
+    table.addRow({tensor.name, shapeText(tensor.type, tensor.dims)});
   table.print(os, 2);
 }
 
 void printText(const Facts &facts, llvm::raw_ostream &os) {
   const ModelSummary &model = facts.summary;
   Table table({false, false});
-  table.addRow({"model", facts.path + " (" + formatBytes(facts.fileBytes) + ")"});
+  table.addRow(
+      {"model", facts.path + " (" + formatBytes(facts.fileBytes) + ")"});
   if (!facts.producer.empty() || !facts.opset.empty())
-    table.addRow({"made by", facts.producer + (facts.opset.empty()
-                                                   ? ""
-                                                   : ", opset " + facts.opset)});
+    table.addRow(
+        {"made by", facts.producer +
+                        (facts.opset.empty() ? "" : ", opset " + facts.opset)});
   table.addRow({"family", model.family});
   table.addRow({"layers", std::to_string(model.layers.size())});
   if (!model.layers.empty()) {
@@ -123,10 +115,10 @@ void printText(const Facts &facts, llvm::raw_ostream &os) {
                       size += "/" + std::to_string(l.valueHeadSize);
                     return std::to_string(l.heads) + " of " + size;
                   })});
-    table.addRow({"feed-forward",
-                  perLayer(model.layers, [](const LayerSummary &l) {
-                    return l.ffnSize ? std::to_string(l.ffnSize) : "none";
-                  })});
+    table.addRow(
+        {"feed-forward", perLayer(model.layers, [](const LayerSummary &l) {
+           return l.ffnSize ? std::to_string(l.ffnSize) : "none";
+         })});
   }
   table.addRow({"hidden size", std::to_string(model.hiddenSize)});
   if (model.embeddingSize && model.embeddingSize != model.hiddenSize)
@@ -137,19 +129,17 @@ void printText(const Facts &facts, llvm::raw_ostream &os) {
                                  : "no table"});
   table.addRow({"parameters", formatCount(model.parameters) + " (" +
                                   formatBytes(model.parameterBytes) + ")"});
-  table.addRow({"MACs per token", formatCount(model.macsPerToken) + " + " +
-                                      formatCount(
-                                          model.attentionMacsPerTokenAndKey) +
-                                      " a key"});
+  table.addRow({"MACs per token",
+                formatCount(model.macsPerToken) + " + " +
+                    formatCount(model.attentionMacsPerTokenAndKey) + " a key"});
   table.addRow({"operations", std::to_string(model.operations)});
   table.addRow(
-      {"recognized",
-       std::to_string(model.attentionBlocks) + " attention, " +
-           std::to_string(model.norms) + " norm, " +
-           std::to_string(model.linears) + " linear, " +
-           std::to_string(model.activations) + " activation, " +
-           std::to_string(model.embeddings) + " embedding, " +
-           std::to_string(model.pools) + " pool"});
+      {"recognized", std::to_string(model.attentionBlocks) + " attention, " +
+                         std::to_string(model.norms) + " norm, " +
+                         std::to_string(model.linears) + " linear, " +
+                         std::to_string(model.activations) + " activation, " +
+                         std::to_string(model.embeddings) + " embedding, " +
+                         std::to_string(model.pools) + " pool"});
   table.print(os);
   os << "inputs\n";
   printTensors(facts.inputs, os);
@@ -179,9 +169,8 @@ void printText(const Facts &facts, llvm::raw_ostream &os) {
 Json tensorsToJSON(const std::vector<Tensor> &tensors) {
   Json list = Json::array();
   for (const Tensor &tensor : tensors)
-    list.push_back({{"name", tensor.name},
-                    {"dtype", tensor.type},
-                    {"dims", tensor.dims}});
+    list.push_back(
+        {{"name", tensor.name}, {"dtype", tensor.type}, {"dims", tensor.dims}});
   return list;
 }
 
@@ -207,7 +196,7 @@ void printJSON(const Facts &facts, llvm::raw_ostream &os) {
 }
 
 //===----------------------------------------------------------------------===//
-// The two kinds of file
+// The command
 //===----------------------------------------------------------------------===//
 
 Error inspectModel(StringRef path, bool json, llvm::raw_ostream &out) {
@@ -243,60 +232,11 @@ Error inspectModel(StringRef path, bool json, llvm::raw_ostream &out) {
   return Error::success();
 }
 
-std::string scalarText(const Json &value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
-void printSignatures(const std::vector<TensorSignature> &signatures,
-                     llvm::raw_ostream &os) {
-  Table table({false, false, false});
-  for (const TensorSignature &signature : signatures) {
-    Tensor tensor{signature.name, dtypeName(signature.dtype).str(),
-                  signature.dims};
-    table.addRow({signature.name, shapeText(tensor),
-                  signature.zeroAtPadding ? "0 at padding" : ""});
-  }
-  table.print(os, 2);
-}
-
-Error inspectLibrary(StringRef path, bool json, llvm::raw_ostream &out) {
-  llvm::Expected<std::unique_ptr<LoadedModel>> model = LoadedModel::open(path);
-  if (!model)
-    return withCode(model.takeError(), ExitCode::BadInput);
-  StringRef text = (*model)->description();
-  Json description = Json::parse(text.begin(), text.end(), nullptr,
-                                 /*allow_exceptions=*/false);
-  if (json) {
-    if (description.is_discarded())
-      out << text << "\n";
-    else
-      out << description.dump(2, ' ', false, Json::error_handler_t::replace)
-          << "\n";
-    return Error::success();
-  }
-  out << "library  " << path << " (" << formatBytes(fileBytes(path)) << ")\n";
-  out << "inputs\n";
-  printSignatures((*model)->inputs(), out);
-  out << "outputs\n";
-  printSignatures((*model)->outputs(), out);
-  if (!description.is_object())
-    return Error::success();
-  Table rest({false, false});
-  for (auto &[key, value] : description.items())
-    if (!value.is_structured())
-      rest.addRow({key, scalarText(value)});
-  if (auto build = description.find("build");
-      build != description.end() && build->is_object())
-    for (auto &[key, value] : build->items())
-      rest.addRow({"build." + key, scalarText(value)});
-  rest.print(out);
-  return Error::success();
-}
-
 /// ELF files start so, whatever their name.
 bool isLibrary(StringRef path) {
   auto file = llvm::MemoryBuffer::getFileSlice(path, 4, 0);
-  return file && (*file)->getBuffer() == "\x7f" "ELF";
+  return file && (*file)->getBuffer() == "\x7f"
+                                         "ELF";
 }
 
 } // namespace

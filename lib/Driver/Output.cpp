@@ -46,8 +46,7 @@ Error checkWritable(StringRef option, StringRef path,
 Error writeFile(StringRef path,
                 llvm::function_ref<void(llvm::raw_ostream &)> body) {
   auto fail = [&](const Twine &why) {
-    return makeError(ExitCode::Internal,
-                     "cannot write '" + path + "': " + why);
+    return makeError(ExitCode::Internal, "cannot write '" + path + "': " + why);
   };
   auto file = fs::TempFile::create(path + ".%%%%%%.tmp");
   if (!file)

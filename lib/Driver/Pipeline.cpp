@@ -6,10 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Pipeline.h"
-#include "plmc/Frontend/ONNX/Recognition.h"
-#include "plmc/Passes/PruneOutputs.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassInstrumentation.h"
+#include "plmc/Frontend/ONNX/Recognition.h"
+#include "plmc/Passes/PruneOutputs.h"
 #include "llvm/ADT/StringExtras.h"
 #include <chrono>
 
@@ -131,8 +131,17 @@ private:
 
 PassRunner::PassRunner(ModuleOp module, const CompressOptions &options,
                        OutputFormat format, Progress &progress, DumpIR *dump)
-    : state(new State{module, options, format, progress, dump,
-                      module.clone(), {}, "", false, nullptr, TimingScope()}) {
+    : state(new State{module,
+                      options,
+                      format,
+                      progress,
+                      dump,
+                      module.clone(),
+                      {},
+                      "",
+                      false,
+                      nullptr,
+                      TimingScope()}) {
   state->timing = std::make_unique<DefaultTimingManager>();
   applyDefaultTimingManagerCLOptions(*state->timing);
   state->rootTiming = state->timing->getRootScope();
@@ -159,8 +168,8 @@ std::string PassRunner::State::writeReproducer() {
   // the weights.
   file << "\n{-#\n  external_resources: {\n    mlir_reproducer: {\n"
           "      pipeline: \"";
-  llvm::printEscapedString(
-      pipelineText(options, format, module->getContext()), file);
+  llvm::printEscapedString(pipelineText(options, format, module->getContext()),
+                           file);
   file << "\",\n      disable_threading: true,\n      verify_each: true\n"
           "    }\n  }\n#-}\n";
   file.flush();
@@ -196,9 +205,8 @@ Error PassRunner::run(llvm::function_ref<void(OpPassManager &)> addPasses) {
   std::string reproducer = state->writeReproducer();
   if (!reproducer.empty())
     message += " (plmc-opt --run-reproducer " + reproducer + ")";
-  return makeError(state->brokeModule ? ExitCode::Internal
-                                      : ExitCode::Unsupported,
-                   message);
+  return makeError(
+      state->brokeModule ? ExitCode::Internal : ExitCode::Unsupported, message);
 }
 
 } // namespace plmc

@@ -10,8 +10,8 @@
 
 #include "DumpIR.h"
 #include "Progress.h"
-#include "plmc/Driver/Compress.h"
 #include "mlir/Pass/PassManager.h"
+#include "plmc/Driver/Compress.h"
 
 namespace plmc {
 
@@ -36,8 +36,7 @@ public:
              OutputFormat format, Progress &progress, DumpIR *dump);
   ~PassRunner();
 
-  llvm::Error
-  run(llvm::function_ref<void(mlir::OpPassManager &)> addPasses);
+  llvm::Error run(llvm::function_ref<void(mlir::OpPassManager &)> addPasses);
   std::vector<CompressReport::PassRun> takePassRuns();
 
 private:

@@ -11,8 +11,7 @@
 
 using namespace plmc;
 
-Progress::Progress()
-    : terminal(llvm::sys::Process::StandardErrIsDisplayed()) {}
+Progress::Progress() : terminal(llvm::sys::Process::StandardErrIsDisplayed()) {}
 
 Progress::~Progress() { clear(); }
 

@@ -60,9 +60,8 @@ orderInputs(const std::vector<TensorSignature> &signatures,
     given.push_back(name);
   for (const std::string &name : given)
     if (!llvm::is_contained(wanted, name))
-      return makeError(ExitCode::BadInput,
-                       "the model has no input '" + name + "'; it takes: " +
-                           list(wanted));
+      return makeError(ExitCode::BadInput, "the model has no input '" + name +
+                                               "'; it takes: " + list(wanted));
   std::vector<HostTensor> ordered;
   for (const TensorSignature &signature : signatures) {
     auto it = tensors.find(signature.name);

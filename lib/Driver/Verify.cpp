@@ -36,8 +36,8 @@ struct CaseSize {
 };
 
 constexpr CaseSize fixedCases[] = {
-    {1, 1, MaskShape::None},  {1, 7, MaskShape::None},
-    {3, 7, MaskShape::Right}, {2, 16, MaskShape::Left},
+    {1, 1, MaskShape::None},   {1, 7, MaskShape::None},
+    {3, 7, MaskShape::Right},  {2, 16, MaskShape::Left},
     {3, 33, MaskShape::Holes}, {3, 16, MaskShape::OneRowEmpty},
     {1, 128, MaskShape::None}};
 
@@ -80,11 +80,6 @@ Error mismatch(const Twine &what) {
                    what + "; was the library made from this model?");
 }
 
-std::string resultName(func::FuncOp func, unsigned index) {
-  auto name = func.getResultAttrOfType<StringAttr>(index, "plm.name");
-  return name ? name.str() : std::to_string(index);
-}
-
 Error Verifier::matchInputs() {
   for (const TensorSignature &input : candidate.inputs) {
     auto it = llvm::find_if(roles.inputs, [&](const InputRole &role) {
@@ -108,7 +103,7 @@ Error Verifier::matchOutputs() {
   for (auto [index, output] : llvm::enumerate(candidate.outputs)) {
     unsigned found = 0;
     while (found < reference.getNumResults() &&
-           resultName(reference, found) != output.name)
+           outputName(reference, found) != output.name)
       ++found;
     if (found == reference.getNumResults())
       return mismatch("the model has no output '" + output.name + "'");
@@ -133,8 +128,13 @@ VerifyRow Verifier::compare(const InputCase &inputCase, const OutputPair &pair,
                             const HostTensor &expected,
                             const HostTensor &actual) {
   const TensorSignature &signature = candidate.outputs[pair.candidate];
-  VerifyRow row{inputCase.batch, inputCase.sequence,
-                maskShapeName(inputCase.mask).str(), signature.name, 0, 0, ""};
+  VerifyRow row{inputCase.batch,
+                inputCase.sequence,
+                maskShapeName(inputCase.mask).str(),
+                signature.name,
+                0,
+                0,
+                ""};
   if (actual.dtype != expected.dtype || actual.shape != expected.shape) {
     row.problem = "another shape or element type than the reference";
     return row;
@@ -147,7 +147,8 @@ VerifyRow Verifier::compare(const InputCase &inputCase, const OutputPair &pair,
   for (int64_t i = 0; i < inputCase.batch; ++i)
     anyEmpty |= inputCase.isRowEmpty(i);
   int64_t count = expected.numElements();
-  int64_t rowSize = byRow ? count / inputCase.batch : std::max<int64_t>(count, 1);
+  int64_t rowSize =
+      byRow ? count / inputCase.batch : std::max<int64_t>(count, 1);
   int64_t tokenSize = byToken ? rowSize / inputCase.sequence : 1;
   for (int64_t i = 0; i < count; ++i) {
     double value = actual.getDouble(i);
@@ -156,8 +157,7 @@ VerifyRow Verifier::compare(const InputCase &inputCase, const OutputPair &pair,
     if (empty && !std::isfinite(value) && row.problem.empty())
       row.problem = "not finite in a row that is all padding";
     if (byToken) {
-      int64_t token = batchRow * inputCase.sequence +
-                      i % rowSize / tokenSize;
+      int64_t token = batchRow * inputCase.sequence + i % rowSize / tokenSize;
       if (!inputCase.keep[token]) {
         if (value != 0 && row.problem.empty())
           row.problem = "not 0 at a padding position";
@@ -202,8 +202,7 @@ Error Verifier::runCase(const CaseSize &size) {
     return Error::success();
   }
   for (const OutputPair &pair : outputs)
-    result.rows.push_back(compare(*inputCase, pair,
-                                  (*expected)[pair.reference],
+    result.rows.push_back(compare(*inputCase, pair, (*expected)[pair.reference],
                                   (*actual)[pair.candidate]));
   return Error::success();
 }
@@ -247,107 +246,6 @@ Expected<VerifyResult> verify(func::FuncOp reference,
                               const Candidate &candidate,
                               const VerifyOptions &options) {
   return Verifier(reference, candidate, options).run();
-}
-
-//===----------------------------------------------------------------------===//
-// Candidates
-//===----------------------------------------------------------------------===//
-
-Expected<Candidate> libraryCandidate(StringRef path, int threads) {
-  if (Error error = checkReadable(path))
-    return error;
-  Expected<std::unique_ptr<LoadedModel>> opened = LoadedModel::open(path);
-  if (!opened)
-    return withCode(opened.takeError(), ExitCode::BadInput);
-  std::shared_ptr<LoadedModel> model = std::move(*opened);
-  Expected<std::unique_ptr<LoadedModel::Context>> created =
-      model->createContext(threads);
-  if (!created)
-    return withCode(created.takeError(), ExitCode::Internal);
-  std::shared_ptr<LoadedModel::Context> context = std::move(*created);
-  Candidate candidate;
-  candidate.inputs = model->inputs();
-  candidate.outputs = model->outputs();
-  // The context goes before the library that its code lies in.
-  candidate.run = [model, context](ArrayRef<HostTensor> inputs) {
-    return context->run(inputs);
-  };
-  return candidate;
-}
-
-Expected<Candidate> modelCandidate(ModuleOp module) {
-  Expected<func::FuncOp> func = forwardFunction(module);
-  if (!func)
-    return func.takeError();
-  Candidate candidate;
-  for (BlockArgument argument : func->getArguments()) {
-    auto type = cast<RankedTensorType>(argument.getType());
-    auto name = func->getArgAttrOfType<StringAttr>(argument.getArgNumber(),
-                                                   "plm.name");
-    TensorSignature signature;
-    signature.name = name ? name.str() : std::to_string(argument.getArgNumber());
-    signature.dtype =
-        dtypeFromMLIR(type.getElementType()).value_or(DType::F32);
-    candidate.inputs.push_back(std::move(signature));
-  }
-  for (auto [index, type] : llvm::enumerate(func->getResultTypes())) {
-    TensorSignature signature;
-    signature.name = resultName(*func, index);
-    signature.dtype =
-        dtypeFromMLIR(cast<RankedTensorType>(type).getElementType())
-            .value_or(DType::F32);
-    candidate.outputs.push_back(std::move(signature));
-  }
-  candidate.run = [func = *func](ArrayRef<HostTensor> inputs) {
-    return interpret(func, inputs);
-  };
-  return candidate;
-}
-
-//===----------------------------------------------------------------------===//
-// The command
-//===----------------------------------------------------------------------===//
-
-void printTable(const VerifyResult &result, llvm::raw_ostream &os) {
-  Table table({false, false, false, true, true, true, false});
-  table.addRow({"shape", "mask", "output", "max error", "scale", "relative",
-                ""});
-  for (const VerifyRow &row : result.rows)
-    table.addRow({std::to_string(row.batch) + "x" + std::to_string(row.sequence),
-                  row.mask, row.output, formatNumber(row.maxError),
-                  formatNumber(row.scale),
-                  formatNumber(row.scale > 0 ? row.maxError / row.scale : 0),
-                  row.problem.empty() ? "ok" : row.problem});
-  table.print(os);
-  os << (result.summary.passed ? "verified: " : "FAILED: ")
-     << result.summary.cases << " cases, max error "
-     << formatNumber(result.summary.maxError)
-     << " of the output's scale (allowed "
-     << formatNumber(result.summary.tolerance) << ")\n";
-}
-
-Error verifyCommand(StringRef library, StringRef modelPath,
-                    const VerifyOptions &options, llvm::raw_ostream &out) {
-  Expected<Candidate> candidate = libraryCandidate(library, options.threads);
-  if (!candidate)
-    return candidate.takeError();
-  std::unique_ptr<MLIRContext> context = makeContext();
-  Expected<OwningOpRef<ModuleOp>> module =
-      importModel(modelPath, context.get());
-  if (!module)
-    return module.takeError();
-  Expected<func::FuncOp> func = forwardFunction(**module);
-  if (!func)
-    return func.takeError();
-  Expected<VerifyResult> result = verify(*func, *candidate, options);
-  if (!result)
-    return result.takeError();
-  printTable(*result, out);
-  if (result->summary.passed)
-    return Error::success();
-  return makeError(ExitCode::VerificationFailed,
-                   "verification failed: '" + library +
-                       "' does not compute what '" + modelPath + "' does");
 }
 
 } // namespace plmc

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "plmc/Export/ONNX.h"
 #include "GraphWriter.h"
 #include "plmc/Dialect/PLM/PLM.h"
+#include "plmc/Export/ONNX.h"
 #include "plmc/Interpreter/Interpreter.h"
 
 using namespace mlir;

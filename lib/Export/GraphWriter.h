@@ -8,13 +8,13 @@
 #ifndef PLMC_LIB_EXPORT_GRAPHWRITER_H
 #define PLMC_LIB_EXPORT_GRAPHWRITER_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "onnx-ml.pb.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Support/HostTensor.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Error.h"
-#include "onnx-ml.pb.h"
 
 namespace plmc::onnx_export {
 
@@ -56,9 +56,7 @@ public:
   void setName(mlir::Value value, std::string name);
   std::string freshName(llvm::StringRef hint);
   /// Takes a name that must come out as it is; false if it is taken.
-  bool reserveName(llvm::StringRef name) {
-    return taken.insert(name).second;
-  }
+  bool reserveName(llvm::StringRef name) { return taken.insert(name).second; }
 
   /// Small constants, one initializer each distinct value.
   std::string ints(llvm::ArrayRef<int64_t> values); // int64[n]

@@ -19,8 +19,9 @@ using Writer = GraphWriter;
 
 void write(Writer &w, UnaryOp op) {
   static constexpr StringLiteral names[] = {
-      "Neg",   "Abs",  "Exp", "Log", "Sqrt", "",    "Reciprocal", "Erf",   "Floor",
-      "Ceil",  "Sin",  "Cos", "Sign", "Not", "IsNaN", "IsInf",    "Round", "Softplus"};
+      "Neg",        "Abs", "Exp",   "Log",   "Sqrt",  "",
+      "Reciprocal", "Erf", "Floor", "Ceil",  "Sin",   "Cos",
+      "Sign",       "Not", "IsNaN", "IsInf", "Round", "Softplus"};
   std::string input = w.nameOf(op.getInput());
   std::string output = w.nameOf(op.getResult());
   if (op.getKind() == UnaryKind::Rsqrt) {
@@ -32,8 +33,9 @@ void write(Writer &w, UnaryOp op) {
 
 void write(Writer &w, BinaryOp op) {
   static constexpr StringLiteral names[] = {
-      "Add", "Sub", "Mul",   "Div", "Pow",  "Min",         "Max",     "Mod",           "And",
-      "Or",  "Xor", "Equal", "",    "Less", "LessOrEqual", "Greater", "GreaterOrEqual"};
+      "Add", "Sub",  "Mul",         "Div",     "Pow",           "Min",
+      "Max", "Mod",  "And",         "Or",      "Xor",           "Equal",
+      "",    "Less", "LessOrEqual", "Greater", "GreaterOrEqual"};
   SmallVector<std::string> inputs = {w.nameOf(op.getLhs()),
                                      w.nameOf(op.getRhs())};
   std::string output = w.nameOf(op.getResult());
@@ -86,7 +88,8 @@ void write(Writer &w, TransposeOp op) {
 /// The target shape needs no arithmetic where the input's dimension can be
 /// copied (0) or one dimension is left to infer (-1).
 void write(Writer &w, ReshapeOp op) {
-  SmallVector<DimExpr> from = dimsOf(op.getInput()), to = dimsOf(op.getResult());
+  SmallVector<DimExpr> from = dimsOf(op.getInput()),
+                       to = dimsOf(op.getResult());
   SmallVector<int64_t> spelled;
   unsigned inferred = 0;
   bool empty = false;
@@ -123,7 +126,8 @@ void write(Writer &w, ConcatOp op) {
 }
 
 void write(Writer &w, SliceOp op) {
-  SmallVector<DimExpr> from = dimsOf(op.getInput()), to = dimsOf(op.getResult());
+  SmallVector<DimExpr> from = dimsOf(op.getInput()),
+                       to = dimsOf(op.getResult());
   SmallVector<DimExpr> starts, ends;
   SmallVector<int64_t> axes, steps;
   for (auto [axis, text] : llvm::enumerate(op.getStarts())) {
@@ -170,8 +174,8 @@ void write(Writer &w, GatherNDOp op) {
 
 void write(Writer &w, ReduceOp op) {
   static constexpr StringLiteral names[] = {
-      "ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin",
-      "ReduceProd", "ReduceL1",  "ReduceL2",  "ReduceSumSquare"};
+      "ReduceSum",  "ReduceMean", "ReduceMax", "ReduceMin",
+      "ReduceProd", "ReduceL1",   "ReduceL2",  "ReduceSumSquare"};
   // An empty list of axes would reduce all of them.
   if (op.getAxes().empty()) {
     if (op.getKind() == ReduceKind::SumSquare)

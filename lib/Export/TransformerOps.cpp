@@ -42,9 +42,8 @@ void write(Writer &w, EmbeddingOp op) {
 void write(Writer &w, PositionEmbeddingOp op) {
   DimExpr start = int64_t(op.getOffset());
   DimExpr end = start + dimsOf(op.getResult())[1];
-  std::string rows =
-      w.node("Slice", {w.nameOf(op.getTable()), w.dims({start}), w.dims({end}),
-                       w.ints({0})});
+  std::string rows = w.node("Slice", {w.nameOf(op.getTable()), w.dims({start}),
+                                      w.dims({end}), w.ints({0})});
   w.node("Unsqueeze", {rows, w.ints({0})}, {}, w.nameOf(op.getResult()));
 }
 
@@ -66,8 +65,8 @@ void write(Writer &w, LinearOp op) {
 std::string splitHeads(Writer &w, Value value, int64_t heads,
                        ArrayRef<int64_t> order) {
   int64_t size = dimsOf(value)[2].constant().value_or(0) / heads;
-  std::string split = w.node(
-      "Reshape", {w.nameOf(value), w.ints({0, 0, heads, size})});
+  std::string split =
+      w.node("Reshape", {w.nameOf(value), w.ints({0, 0, heads, size})});
   return w.node("Transpose", {split}, {Attr::of("perm", order)});
 }
 
@@ -86,18 +85,17 @@ void write(Writer &w, AttentionOp op) {
   std::string scores = w.node("MatMul", {query, key});
   scores = w.node("Mul", {scores, w.scalar(scale, dtype)});
   if (Value mask = op.getMask()) {
-    std::string keep =
-        w.node("Unsqueeze", {keepBool(w, mask), w.ints({1, 2})});
+    std::string keep = w.node("Unsqueeze", {keepBool(w, mask), w.ints({1, 2})});
     double inf = std::numeric_limits<double>::infinity();
-    std::string bias = w.node(
-        "Where", {keep, w.scalar(0.0, dtype), w.scalar(-inf, dtype)});
+    std::string bias =
+        w.node("Where", {keep, w.scalar(0.0, dtype), w.scalar(-inf, dtype)});
     scores = w.node("Add", {scores, bias});
   }
   std::string weights =
       w.node("Softmax", {scores}, {Attr::of("axis", int64_t(-1))});
   if (op.getMask())
-    weights = w.node("Where", {w.node("IsNaN", {weights}),
-                               w.scalar(0.0, dtype), weights});
+    weights = w.node(
+        "Where", {w.node("IsNaN", {weights}), w.scalar(0.0, dtype), weights});
   std::string merged =
       w.node("Transpose", {w.node("MatMul", {weights, value})},
              {Attr::of("perm", ArrayRef<int64_t>{0, 2, 1, 3})});
@@ -182,8 +180,8 @@ void write(Writer &w, L2NormalizeOp op) {
   DType dtype = dtypeOf(op.getInput());
   std::string norm = w.node("ReduceL2", {input, w.ints({-1})},
                             {Attr::of("keepdims", int64_t(1))});
-  std::string bounded = w.node(
-      "Max", {norm, w.scalar(op.getEpsilon().convertToDouble(), dtype)});
+  std::string bounded =
+      w.node("Max", {norm, w.scalar(op.getEpsilon().convertToDouble(), dtype)});
   w.node("Div", {input, bounded}, {}, w.nameOf(op.getResult()));
 }
 

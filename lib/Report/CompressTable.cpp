@@ -27,9 +27,8 @@ void printTable(const CompressReport &report, llvm::raw_ostream &os) {
   Table facts({false, false});
   std::string recognized =
       std::to_string(after.attentionBlocks) + " attention, " +
-      std::to_string(after.norms) + " norm, " +
-      std::to_string(after.linears) + " linear, " +
-      std::to_string(after.embeddings) + " embedding";
+      std::to_string(after.norms) + " norm, " + std::to_string(after.linears) +
+      " linear, " + std::to_string(after.embeddings) + " embedding";
   if (!report.unrecognized.empty())
     recognized += "; " + std::to_string(report.unrecognized.size()) +
                   " operations left as they are (plmc inspect names them)";
@@ -44,13 +43,13 @@ void printTable(const CompressReport &report, llvm::raw_ostream &os) {
   facts.addRow({"time", formatSeconds(report.seconds)});
   if (report.verification) {
     const VerificationReport &verified = *report.verification;
-    facts.addRow({"verified",
-                  std::string(verified.passed ? "ok" : "FAILED") +
-                      ", max error " + formatNumber(verified.maxError) +
-                      " of the output's scale (allowed " +
-                      formatNumber(verified.tolerance) + ") in " +
-                      std::to_string(verified.cases) + " cases, " +
-                      formatSeconds(report.verifySeconds)});
+    facts.addRow({"verified", std::string(verified.passed ? "ok" : "FAILED") +
+                                  ", max error " +
+                                  formatNumber(verified.maxError) +
+                                  " of the output's scale (allowed " +
+                                  formatNumber(verified.tolerance) + ") in " +
+                                  std::to_string(verified.cases) + " cases, " +
+                                  formatSeconds(report.verifySeconds)});
   }
   facts.print(os);
 }

@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Passes/PruneOutputs.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Support/Counters.h"
-#include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
@@ -61,8 +61,8 @@ FailureOr<llvm::BitVector> PruneOutputs::chooseResults(func::FuncOp func) {
   }
   for (const std::string &name : outputs)
     if (!known.contains(name))
-      return func.emitError() << "there is no output '" << name
-                              << "'; the model has: " << list;
+      return func.emitError()
+             << "there is no output '" << name << "'; the model has: " << list;
   return erased;
 }
 
@@ -114,8 +114,7 @@ void PruneOutputs::runOnOperation() {
       return signalPassFailure();
     if (erased->none())
       continue;
-    for (auto op :
-         llvm::make_early_inc_range(func.getOps<func::ReturnOp>())) {
+    for (auto op : llvm::make_early_inc_range(func.getOps<func::ReturnOp>())) {
       SmallVector<Value> kept;
       for (auto [index, value] : llvm::enumerate(op.getOperands()))
         if (!erased->test(index))

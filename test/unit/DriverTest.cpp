@@ -46,8 +46,8 @@ protected:
   VerifyResult
   verifyAfter(std::function<void(llvm::ArrayRef<HostTensor>, Outputs &)> edit) {
     Candidate edited = candidate;
-    edited.run = [&](llvm::ArrayRef<HostTensor> inputs)
-        -> llvm::Expected<Outputs> {
+    edited.run =
+        [&](llvm::ArrayRef<HostTensor> inputs) -> llvm::Expected<Outputs> {
       llvm::Expected<Outputs> outputs = interpret(func, inputs);
       if (outputs)
         edit(inputs, *outputs);
@@ -157,8 +157,8 @@ TEST_F(VerifyTest, FewerOutputsInAnotherOrder) {
   Candidate fewer = candidate;
   fewer.outputs = {candidate.outputs[1]};
   std::swap(fewer.inputs[0], fewer.inputs[2]);
-  fewer.run = [&](llvm::ArrayRef<HostTensor> inputs)
-      -> llvm::Expected<Outputs> {
+  fewer.run =
+      [&](llvm::ArrayRef<HostTensor> inputs) -> llvm::Expected<Outputs> {
     std::vector<HostTensor> ordered(inputs.begin(), inputs.end());
     std::swap(ordered[0], ordered[2]);
     llvm::Expected<Outputs> outputs = interpret(func, ordered);

@@ -43,8 +43,8 @@ protected:
     OwningOpRef<ModuleOp> module = import(input);
     ASSERT_TRUE(bool(module));
     llvm::Error error = exportONNX(*module, output, options);
-    ASSERT_FALSE(bool(error)) << input << ": "
-                              << llvm::toString(std::move(error));
+    ASSERT_FALSE(bool(error))
+        << input << ": " << llvm::toString(std::move(error));
     OwningOpRef<ModuleOp> again = import(output);
     ASSERT_TRUE(bool(again));
     llvm::Expected<Candidate> candidate = modelCandidate(*again);

@@ -35,24 +35,30 @@ tool::Command tool::addCompress(CLI::App &app) {
   auto args = std::make_shared<Arguments>();
   CLI::App *command =
       app.add_subcommand("compress", "Turn a model into a native library");
-  command->add_option("IN", args->input, "An ONNX model (.onnx), or plm IR (.mlir)")
+  command
+      ->add_option("IN", args->input,
+                   "An ONNX model (.onnx), or plm IR (.mlir)")
       ->required();
   CLI::Option *output = command->add_option(
       "-o,--output", args->output,
       "File to write; its extension says what: .so .o .a .mlir .onnx");
-  command->add_option("--emit", args->emit,
-                      "What to write, whatever the extension: so, o, a, mlir, onnx");
+  command->add_option(
+      "--emit", args->emit,
+      "What to write, whatever the extension: so, o, a, mlir, onnx");
   command->add_option("--target", args->target, "Target: x86")
       ->capture_default_str();
-  command->add_option("--cpu", args->cpu,
-                      "native, x86-64-v2, x86-64-v3, x86-64-v4 or a CPU's name")
+  command
+      ->add_option("--cpu", args->cpu,
+                   "native, x86-64-v2, x86-64-v3, x86-64-v4 or a CPU's name")
       ->capture_default_str();
-  command->add_option("--outputs", args->outputs,
-                      "Outputs to keep, a,b,...; what only the others need goes")
+  command
+      ->add_option("--outputs", args->outputs,
+                   "Outputs to keep, a,b,...; what only the others need goes")
       ->delimiter(',');
-  command->add_option("--padding", args->padding,
-                      "skip: no work for padding, outputs are 0 there; "
-                      "compute: as the ONNX graph does")
+  command
+      ->add_option("--padding", args->padding,
+                   "skip: no work for padding, outputs are 0 there; "
+                   "compute: as the ONNX graph does")
       ->capture_default_str();
   CLI::Option *verify = command->add_option(
       "--verify", args->randomCases,
@@ -62,8 +68,9 @@ tool::Command tool::addCompress(CLI::App &app) {
                       "Write the IR after each pass that changed something");
   command->add_flag("--print-pipeline", args->printPipeline,
                     "Print the plmc-opt line that runs the same passes");
-  command->add_flag("--elide-weights", args->elideWeights,
-                    "Leave large weights out of printed IR (=false: keep them)")
+  command
+      ->add_flag("--elide-weights", args->elideWeights,
+                 "Leave large weights out of printed IR (=false: keep them)")
       ->default_str("true");
   return [args, verify, output]() -> llvm::Error {
     if (llvm::Error error =
@@ -88,7 +95,8 @@ tool::Command tool::addInspect(CLI::App &app) {
   auto args = std::make_shared<Arguments>();
   CLI::App *command = app.add_subcommand(
       "inspect", "Say what a model or a library is, and what was recognized");
-  command->add_option("IN", args->path, "A model (.onnx, .mlir) or library (.so)")
+  command
+      ->add_option("IN", args->path, "A model (.onnx, .mlir) or library (.so)")
       ->required();
   command->add_flag("--json", args->json, "Print JSON");
   return [args] { return inspect(args->path, args->json, llvm::outs()); };
@@ -99,11 +107,13 @@ tool::Command tool::addRun(CLI::App &app) {
   CLI::App *command = app.add_subcommand("run", "Run a library on arrays");
   command->add_option("LIB", args->library, "A library made by plmc compress")
       ->required();
-  command->add_option("--inputs", args->inputs,
-                      "Arrays (.npz), named as the model's inputs")
+  command
+      ->add_option("--inputs", args->inputs,
+                   "Arrays (.npz), named as the model's inputs")
       ->required();
-  command->add_option("--outputs", args->outputs,
-                      "File to write (.npz), named as the model's outputs")
+  command
+      ->add_option("--outputs", args->outputs,
+                   "File to write (.npz), named as the model's outputs")
       ->required();
   command->add_option("--threads", args->threads, "Threads; 0: one per CPU")
       ->capture_default_str();
@@ -120,7 +130,8 @@ tool::Command tool::addVerify(CLI::App &app) {
   };
   auto args = std::make_shared<Arguments>();
   CLI::App *command = app.add_subcommand(
-      "verify", "Compare a library with its model in the reference interpreter");
+      "verify",
+      "Compare a library with its model in the reference interpreter");
   command->add_option("LIB", args->library, "A library made by plmc compress")
       ->required();
   command->add_option("IN", args->model, "The model it was made from")
@@ -129,8 +140,9 @@ tool::Command tool::addVerify(CLI::App &app) {
                       "Random cases beside the fixed ones");
   command->add_option("--threads", args->threads, "Threads of the library")
       ->capture_default_str();
-  command->add_option("--tolerance", args->tolerance,
-                      "Largest error, in units of the output's scale")
+  command
+      ->add_option("--tolerance", args->tolerance,
+                   "Largest error, in units of the output's scale")
       ->capture_default_str();
   return [args]() -> llvm::Error {
     if (args->threads < 0)
@@ -147,7 +159,8 @@ tool::Command tool::addBench(CLI::App &app) {
   command->add_option("--shapes", args->shapes, "BATCHxLENGTH, ...")
       ->delimiter(',')
       ->capture_default_str();
-  command->add_option("--threads", args->threads, "Thread counts; 0: one per CPU")
+  command
+      ->add_option("--threads", args->threads, "Thread counts; 0: one per CPU")
       ->delimiter(',')
       ->capture_default_str();
   command->add_option("--seconds", args->seconds, "Time for each measurement")

@@ -11,12 +11,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "Commands.h"
-#include "plmc/Driver/Version.h"
-#include "plmc/InitAll.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/Timing.h"
+#include "plmc/Driver/Version.h"
+#include "plmc/InitAll.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -143,15 +143,15 @@ Tool::Tool() {
               {"bench", tool::addBench(app)}};
   app.set_version_flag("--version", "plmc " + versionText().str());
   app.require_subcommand(1);
-  app.footer("MLIR's options work too, e.g. --mlir-timing and "
-             "--mlir-print-ir-after-all.\nExit codes: 0 ok, 1 internal, 2 usage, "
-             "3 bad input file, 4 unsupported, 5 verification failed.");
+  app.footer(
+      "MLIR's options work too, e.g. --mlir-timing and "
+      "--mlir-print-ir-after-all.\nExit codes: 0 ok, 1 internal, 2 usage, "
+      "3 bad input file, 4 unsupported, 5 verification failed.");
   for (CLI::App *command : app.get_subcommands({}))
     command->allow_extras(); // checkRemaining has better words
 }
 
-llvm::Error
-Tool::checkCommandName(const std::vector<std::string> &arguments) {
+llvm::Error Tool::checkCommandName(const std::vector<std::string> &arguments) {
   std::vector<std::string> names;
   for (auto &[name, command] : commands)
     names.push_back(name);

@@ -8,8 +8,8 @@
 #ifndef PLMC_DRIVER_ERROR_H
 #define PLMC_DRIVER_ERROR_H
 
-#include "plmc/Driver/ExitCodes.h"
 #include "mlir/IR/Diagnostics.h"
+#include "plmc/Driver/ExitCodes.h"
 #include "llvm/Support/Error.h"
 #include <string>
 

@@ -8,10 +8,10 @@
 #ifndef PLMC_DRIVER_VERIFY_H
 #define PLMC_DRIVER_VERIFY_H
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "plmc/Driver/Error.h"
 #include "plmc/Execution/LoadedModel.h"
 #include "plmc/Report/CompressReport.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include <functional>
 
 namespace plmc {

@@ -1,4 +1,5 @@
-//===- PruneOutputs.h - Keep only the outputs that are asked for -*- C++ -*-===//
+//===- PruneOutputs.h - Keep only the wanted outputs -------------*- C++
+//-*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -36,7 +36,7 @@ struct CompressReport {
     std::string node, op, reason;
   };
 
-  std::string version; // of plmc
+  std::string version;               // of plmc
   std::string input, output, format; // format: "so", "o", "a", "mlir", "onnx"
   std::string pipeline;              // for plmc-opt --pass-pipeline
   std::vector<std::string> outputs;  // --outputs, empty: all
