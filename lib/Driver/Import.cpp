@@ -7,9 +7,12 @@
 
 #include "Import.h"
 #include "mlir/Parser/Parser.h"
+#include "plmc/Dialect/PLM/DimExpr.h"
+#include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Driver/Error.h"
 #include "plmc/Frontend/ONNX/Import.h"
 #include "plmc/InitAll.h"
+#include "plmc/Support/HostTensor.h"
 
 using namespace mlir;
 
@@ -44,11 +47,37 @@ llvm::Expected<OwningOpRef<ModuleOp>> importModel(StringRef path,
   return module;
 }
 
+/// A ranked tensor of a known element type whose dynamic dimensions have
+/// expressions: what importers make, but any .mlir file may hold.
+static bool isModelType(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !dtypeFromMLIR(tensor.getElementType()))
+    return false;
+  if (tensor.hasStaticShape())
+    return true;
+  auto dims = dyn_cast_if_present<plm::DimsAttr>(tensor.getEncoding());
+  return dims && int64_t(dims.getExprs().size()) == tensor.getRank() &&
+         llvm::all_of(dims.getExprs(), [](StringAttr expr) {
+           return DimExpr::parse(expr.getValue()).has_value();
+         });
+}
+
 llvm::Expected<func::FuncOp> forwardFunction(ModuleOp module) {
   auto func = module.lookupSymbol<func::FuncOp>("forward");
   if (!func || !func.getBody().hasOneBlock())
     return makeError(ExitCode::BadInput,
                      "the module has no function @forward with a body");
+  for (TypeRange types :
+       {TypeRange(func.getArgumentTypes()), TypeRange(func.getResultTypes())})
+    for (Type type : types)
+      if (!isModelType(type)) {
+        std::string text;
+        llvm::raw_string_ostream(text) << type;
+        return makeError(ExitCode::BadInput,
+                         "@forward takes or returns a value of type " + text +
+                             ", which is no tensor of a model (dynamic "
+                             "dimensions need #plm.dims)");
+      }
   return func;
 }
 

@@ -15,6 +15,7 @@
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include "plmc/Report/Table.h"
+#include "plmc/Support/HostTensor.h"
 #include <nlohmann/json.hpp>
 
 using namespace mlir;

@@ -25,7 +25,7 @@ constexpr StringLiteral nameAttr = "plm.name";
 
 std::string outputName(func::FuncOp func, unsigned index) {
   auto name = func.getResultAttrOfType<StringAttr>(index, nameAttr);
-  return name ? name.str() : ("#" + Twine(index)).str();
+  return name ? name.str() : std::to_string(index);
 }
 
 struct PruneOutputs : plmc::impl::PruneOutputsBase<PruneOutputs> {

@@ -38,6 +38,7 @@ TEST(DimExpr, DivideExactly) {
   EXPECT_FALSE(parse("b*s").divideExactly(parse("s + 1")));
   EXPECT_FALSE(parse("7*b").divideExactly(DimExpr(2)));
   EXPECT_FALSE(parse("b").divideExactly(DimExpr(0)));
+  EXPECT_FALSE(DimExpr(INT64_MIN).divideExactly(DimExpr(-1)));
 }
 
 TEST(DimExpr, OverflowIsFlagged) {

@@ -136,7 +136,7 @@ tool::Command tool::addVerify(CLI::App &app) {
       ->required();
   command->add_option("IN", args->model, "The model it was made from")
       ->required();
-  command->add_option("--verify", args->randomCases,
+  command->add_option("--cases,--verify", args->randomCases,
                       "Random cases beside the fixed ones");
   command->add_option("--threads", args->threads, "Threads of the library")
       ->capture_default_str();

@@ -85,7 +85,7 @@ std::optional<DimExpr> DimExpr::divideExactly(const DimExpr &divisor) const {
     if (step == 64)
       return std::nullopt;
     auto [monomial, coefficient] = leadingTerm(rest.terms);
-    if (coefficient % leadCoefficient ||
+    if (coefficient == INT64_MIN || coefficient % leadCoefficient ||
         !std::includes(monomial.begin(), monomial.end(), leadMonomial.begin(),
                        leadMonomial.end()))
       return std::nullopt;

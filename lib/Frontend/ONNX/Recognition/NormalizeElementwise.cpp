@@ -185,12 +185,30 @@ struct CastOfCast : OpRewritePattern<CastOp> {
   }
 };
 
+/// True if `value` is a projection of activations seen through views and
+/// scales: then a product with it is Q K^T of heads of size 1.
+bool isProjected(Value value) {
+  for (int step = 0; step < 16; ++step) {
+    Operation *op = value.getDefiningOp();
+    if (!op || !isa<ReshapeOp, TransposeOp, BinaryOp>(op))
+      return op && isa<MatmulOp, LinearOp>(op);
+    value = op->getOperand(0);
+    // The constant of a scale or the parameter of a bias may come first.
+    if (op->getNumOperands() == 2)
+      if (Operation *first = value.getDefiningOp();
+          first && isa<ConstantOp, GetParameterOp>(first))
+        value = op->getOperand(1);
+  }
+  return false;
+}
+
 /// [M, 1] x [1, N] is an outer product, as TensorFlow builds its masks.
 struct OuterProduct : OpRewritePattern<MatmulOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(MatmulOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!dimsOf(op.getLhs()).back().isConstant(1))
+    if (!dimsOf(op.getLhs()).back().isConstant(1) ||
+        isProjected(op.getLhs()) || isProjected(op.getRhs()))
       return failure();
     rewriter.replaceOpWithNewOp<BinaryOp>(op, op.getType(), BinaryKind::Mul,
                                           op.getLhs(), op.getRhs());
