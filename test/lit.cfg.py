@@ -14,7 +14,7 @@ llvm_config.use_default_substitutions()
 # not, count, split-file
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 llvm_config.add_tool_substitutions(
-    ["plmc-opt", "plmc"], [config.plmc_tools_dir, config.llvm_tools_dir]
+    ["plmc-opt", "plmc-lsp-server", "plmc"], [config.plmc_tools_dir, config.llvm_tools_dir]
 )
 config.substitutions.append(
     ("%fixtures", os.path.join(config.plmc_src_root, "test", "fixtures", "models"))

@@ -24,11 +24,18 @@
 using namespace mlir;
 using namespace plmc;
 
+static llvm::Expected<TargetInfo> resolveTarget(const CompileOptions &options) {
+  auto target = resolveX86Target(options.cpu);
+  if (target && !options.tileOfLevel.empty())
+    setRegisterTile(*target, options.tileOfLevel);
+  return target;
+}
+
 void plmc::buildLoweringPipeline(OpPassManager &pm,
                                  const CompileOptions &options) {
   LowerToPLKOptions lower;
   lower.computePadding = options.computePadding;
-  if (auto target = resolveX86Target(options.cpu))
+  if (auto target = resolveTarget(options))
     lower.panelWidth = target->panelWidth();
   else // emitLibrary reports it
     llvm::consumeError(target.takeError());
@@ -69,7 +76,7 @@ uint64_t fileSize(StringRef path) {
 llvm::Expected<CompileResult>
 plmc::emitLibrary(ModuleOp module, const CompileOptions &options,
                   OutputKind kind, StringRef outputPath) {
-  auto target = resolveX86Target(options.cpu);
+  auto target = resolveTarget(options);
   if (!target)
     return target.takeError();
   MLIRContext *context = module.getContext();

@@ -237,7 +237,7 @@ class ScriptTest(Case):
         stages = [name for name in names if name.endswith(".mlir")]
         self.assertGreater(len(stages), 5)
         numbers = [int(name.split("-")[0]) for name in stages]
-        self.assertEqual(numbers, list(range(numbers[0], numbers[0] + len(stages))))
+        self.assertEqual(numbers, sorted(set(numbers)))  # a gap: nothing changed
         self.assertEqual(len(names), len(stages) + 1, names)  # and the index
         for stage in stages:
             done = plmc(os.path.join(dump, stage), tool=PLMC_OPT)

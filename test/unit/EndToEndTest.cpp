@@ -130,6 +130,17 @@ TEST(EndToEndOptions, ComputedPaddingMatchesEverywhere) {
   compare("bert-ts17-hidden-pruned", options);
 }
 
+/// The register tiles of all levels, whatever this machine has.
+TEST(EndToEndOptions, EveryRegisterTile) {
+  for (const char *level : {"x86-64-v2", "x86-64-v3", "x86-64-v4"}) {
+    SCOPED_TRACE(level);
+    CompileOptions options;
+    options.tileOfLevel = level;
+    compare("bert-ts17-hidden-pruned", options);
+    compare("distilbert-dy18-mlm", options);
+  }
+}
+
 /// The levels that this machine can run.
 TEST(EndToEndOptions, EveryCpuLevel) {
   for (const char *cpu : {"x86-64-v2", "x86-64-v3", "x86-64-v4"}) {

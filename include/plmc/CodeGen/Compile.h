@@ -24,6 +24,9 @@ struct CompileOptions {
   /// Compute rows at padding positions too (their values are then what the
   /// ONNX graph says instead of 0).
   bool computePadding = false;
+  /// For tests: the register tile of another level than the CPU's, e.g.
+  /// "x86-64-v4"; empty: the CPU's own.
+  std::string tileOfLevel;
   /// JSON object merged into the library's description as "build".
   std::string buildRecord = "{}";
 };

@@ -70,8 +70,10 @@ llvm::Expected<TargetInfo> plmc::resolveX86Target(llvm::StringRef cpu) {
       return unknownCpu(cpu, "no such x86-64 CPU");
     llvm::SmallVector<llvm::StringRef> list;
     llvm::X86::getFeaturesForCPU(cpu, list);
-    for (llvm::StringRef feature : list)
+    for (llvm::StringRef feature : list) { // e.g. avx512bw, but not avx512f
       has[feature] = true;
+      llvm::X86::updateImpliedFeatures(feature, /*Enabled=*/true, has);
+    }
   }
   auto supports = [&](llvm::StringRef name) { return has.lookup(name); };
   if (!supports("sse4.2") || !supports("popcnt"))
@@ -111,16 +113,12 @@ llvm::Expected<TargetInfo> plmc::resolveX86Target(llvm::StringRef cpu) {
   if (model != level)
     target.name += " (" + model + ")";
 
-  if (v4) {
-    target.lanes = 16;
-    target.tileRows = 14;
-  } else if (v3) {
-    target.lanes = 8;
-    target.tileRows = 6;
-  } else {
-    target.lanes = 4;
-    target.tileRows = 6;
-  }
-  target.panelVectors = 2;
+  setRegisterTile(target, level);
   return target;
+}
+
+void plmc::setRegisterTile(TargetInfo &target, llvm::StringRef level) {
+  target.lanes = level == "x86-64-v4" ? 16 : level == "x86-64-v3" ? 8 : 4;
+  target.tileRows = level == "x86-64-v4" ? 14 : 6;
+  target.panelVectors = 2;
 }

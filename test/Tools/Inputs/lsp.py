@@ -16,8 +16,14 @@ GOOD = """module {
   }
 }
 """
-BAD = GOOD.replace("relu %x : (tensor<2x4xf32>) -> tensor<2x4xf32>",
-                   "relu %x : (tensor<2x4xf32>) -> tensor<2x5xf32>")
+# A layer norm over 4 columns with 5 gains.
+BAD = """module {
+  func.func @forward(%x: tensor<2x4xf32>, %g: tensor<5xf32>) -> tensor<2x4xf32> {
+    %0 = plm.layer_norm %x, %g {epsilon = 1.0e-5 : f64} : (tensor<2x4xf32>, tensor<5xf32>) -> tensor<2x4xf32>
+    return %0 : tensor<2x4xf32>
+  }
+}
+"""
 
 
 class Server:

@@ -18,6 +18,11 @@ namespace plmc {
 /// of at least level v2. An error lists the levels and says how to go on.
 llvm::Expected<TargetInfo> resolveX86Target(llvm::StringRef cpu);
 
+/// The vector width and register tile of a level. Code for a tile runs on any
+/// CPU, LLVM splits vectors that are too wide; so the tile of AVX-512 can be
+/// tested where there is none.
+void setRegisterTile(TargetInfo &target, llvm::StringRef level);
+
 } // namespace plmc
 
 #endif // PLMC_TARGET_X86_X86TARGET_H
