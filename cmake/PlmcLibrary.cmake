@@ -6,16 +6,7 @@
 # second copies of what the shared libraries already hold.
 function(plmc_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
-  # TEMPORARY while rooms are being moved in: sources that are not there yet.
-  set(present)
-  foreach(source ${ARG_UNPARSED_ARGUMENTS})
-    get_filename_component(path ${source} ABSOLUTE)
-    get_source_file_property(generated ${source} GENERATED)
-    if(EXISTS ${path} OR generated)
-      list(APPEND present ${source})
-    endif()
-  endforeach()
-  add_library(${name} STATIC ${present} ${CMAKE_SOURCE_DIR}/lib/pch.cpp)
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PUBLIC ${ARG_LINK} MLIR LLVM)
   target_precompile_headers(${name} REUSE_FROM PLMCPch)
   add_dependencies(${name} PLMCDialectHeaders ${ARG_DEPENDS})

@@ -14,7 +14,7 @@ if [ "${1:-}" != --check ]; then
   exit
 fi
 differ=$(printf '%s\0' "${files[@]}" |
-    xargs -0 -n 32 -P "$(nproc)" "$tool" --dry-run 2>&1 |
+    xargs -0 "$tool" --dry-run 2>&1 |
     sed -nE 's/^([^ ]+):[0-9]+:[0-9]+: warning: code should be clang-formatted.*/\1/p' |
     sort -u)
 [ -z "$differ" ] || { echo "$differ"; echo "run utils/format.sh" >&2; exit 1; }

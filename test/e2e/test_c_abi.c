@@ -109,8 +109,8 @@ static void check_refused(plm_context *context, plm_status status,
                           plm_status expected) {
   const char *message = api.last_error(context);
   if (status != expected)
-    fprintf(stderr, "status %d instead of %d: %s\n", (int)status,
-            (int)expected, message);
+    fprintf(stderr, "status %d instead of %d: %s\n", (int)status, (int)expected,
+            message);
   CHECK(status == expected);
   CHECK(message[0] != '\0' && strchr(message, '\n') == NULL);
 }

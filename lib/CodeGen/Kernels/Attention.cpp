@@ -67,6 +67,7 @@ public:
   Value rows, keys, paddedKeys; // paddedKeys: to a multiple of the panel
   Value keyPanels, valuePanels, strip;
   Value stripStride; // bytes
+  func::FuncOp softmax;
 
   void packKeys();
   void packValues();
@@ -74,7 +75,6 @@ public:
 
 private:
   void strip_(int64_t tile, Value row);
-  void softmaxRow(Value address, llvm::function_ref<void(Value)> withInverse);
 };
 
 void AttentionTask::packKeys() {
@@ -115,30 +115,6 @@ void AttentionTask::packValues() {
   });
 }
 
-/// Turns a row of scores into 2^(s - max) and gives 1 / sum (0 without keys).
-void AttentionTask::softmaxRow(Value address,
-                               llvm::function_ref<void(Value)> withInverse) {
-  constexpr float lowest = -std::numeric_limits<float>::infinity();
-  auto maxima = b.loop(b.c(0), paddedKeys, lanes, ValueRange{b.splat(lowest)},
-                       [&](Value i, ValueRange carried) {
-                         Value s = b.load(b.vf32, b.at(address, i));
-                         return SmallVector<Value>{b.fmax(carried[0], s)};
-                       });
-  Value max = b.broadcast(b.reduceMax(maxima[0]));
-  auto sums = b.loop(
-      b.c(0), paddedKeys, lanes, ValueRange{b.splat(0)},
-      [&](Value i, ValueRange carried) {
-        Value s = b.load(b.vf32, b.at(address, i));
-        Value p = emitExp2(b, b.fsub(s, max));
-        b.store(p, b.at(address, i));
-        return SmallVector<Value>{b.fadd(carried[0], p)};
-      });
-  Value sum = b.reduceAdd(sums[0]);
-  Value none = arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OEQ, sum,
-                                     b.f(0));
-  withInverse(b.select(none, b.f(0), b.fdiv(b.f(1), sum)));
-}
-
 void AttentionTask::strip_(int64_t tile, Value row) {
   // Scores, panel by panel of keys.
   Value query = b.at(q, row, spec.queryStride * 4);
@@ -169,8 +145,11 @@ void AttentionTask::strip_(int64_t tile, Value row) {
 
   SmallVector<Value> inverse;
   for (int64_t r = 0; r < tile; ++r)
-    softmaxRow(b.offset(strip, b.mul(stripStride, r)),
-               [&](Value value) { inverse.push_back(b.broadcast(value)); });
+    inverse.push_back(b.broadcast(
+        func::CallOp::create(b, b.loc, softmax,
+                             ValueRange{b.offset(strip, b.mul(stripStride, r)),
+                                        paddedKeys})
+            .getResult(0)));
 
   int64_t panels = llvm::divideCeil(spec.valueSize, width);
   for (int64_t p = 0; p < panels; ++p) {
@@ -205,8 +184,40 @@ void AttentionTask::strips() {
 
 } // namespace
 
+/// (scores : ptr; length) -> f32: turns a row of scores into 2^(s - max) and
+/// gives 1 / sum, or 0 without keys. Built once a module.
+static func::FuncOp buildSoftmaxRow(KernelBuilder &b, ModuleOp module) {
+  if (auto known = module.lookupSymbol<func::FuncOp>("softmax_row"))
+    return known;
+  auto func =
+      b.beginFunction(module, "softmax_row", {b.ptr, b.i64}, {b.f32});
+  func.setPrivate();
+  Value row = func.getArgument(0), length = func.getArgument(1);
+  int64_t lanes = b.target.lanes;
+  constexpr float lowest = -std::numeric_limits<float>::infinity();
+  auto maxima = b.loop(b.c(0), length, lanes, ValueRange{b.splat(lowest)},
+                       [&](Value i, ValueRange carried) {
+                         Value s = b.load(b.vf32, b.at(row, i));
+                         return SmallVector<Value>{b.fmax(carried[0], s)};
+                       });
+  Value max = b.broadcast(b.reduceMax(maxima[0]));
+  auto sums = b.loop(b.c(0), length, lanes, ValueRange{b.splat(0)},
+                     [&](Value i, ValueRange carried) {
+                       Value s = b.load(b.vf32, b.at(row, i));
+                       Value p = emitExp2(b, b.fsub(s, max));
+                       b.store(p, b.at(row, i));
+                       return SmallVector<Value>{b.fadd(carried[0], p)};
+                     });
+  Value sum = b.reduceAdd(sums[0]);
+  Value none = arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OEQ, sum,
+                                     b.f(0));
+  b.endFunction({b.select(none, b.f(0), b.fdiv(b.f(1), sum))});
+  return func;
+}
+
 func::FuncOp plmc::buildAttention(KernelBuilder &b, ModuleOp module,
                                   const AttentionSpec &spec) {
+  func::FuncOp softmax = buildSoftmaxRow(b, module);
   auto func = b.beginFunction(module, spec.name(),
                               {b.ptr, b.ptr, b.ptr, b.ptr, b.ptr, b.ptr, b.ptr,
                                b.i64, b.i64});
@@ -221,6 +232,7 @@ func::FuncOp plmc::buildAttention(KernelBuilder &b, ModuleOp module,
     Value start = b.loadI32(seqStart, sequence);
 
     AttentionTask task(b, spec);
+    task.softmax = softmax;
     auto headOf = [&](int64_t argument, int64_t stride, int64_t size) {
       return b.at(func.getArgument(argument),
                   b.add(b.mul(start, stride), b.mul(head, size)));

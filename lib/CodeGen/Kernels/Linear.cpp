@@ -81,11 +81,39 @@ SmallVector<Value> plmc::emitTile(KernelBuilder &b, const TileOperands &tile,
       });
 }
 
+/// Activates a stored tile in place: (y, residual : ptr; rows). One function for
+/// tiles of any height: unrolled into each of them, the polynomial would be
+/// most of the library's code and of the time to compile it.
+static func::FuncOp buildActivateTile(KernelBuilder &b, ModuleOp module,
+                                      const LinearSpec &spec, StringRef name,
+                                      int64_t valid) {
+  auto func = b.beginFunction(module, name, {b.ptr, b.ptr, b.i64});
+  func.setPrivate();
+  int64_t lanes = b.target.lanes;
+  b.loop(b.c(0), func.getArgument(2), 1, [&](Value row) {
+    Value y = b.at(func.getArgument(0), row, spec.n * 4);
+    Value residual = b.at(func.getArgument(1), row, spec.n * 4);
+    for (int64_t column = 0; column < valid; column += lanes) {
+      int64_t lanesHere = std::min(lanes, valid - column);
+      Value at = b.offset(y, column * 4);
+      Value value =
+          emitActivation(b, *spec.activation, b.loadVec(at, lanesHere));
+      if (spec.residual)
+        value = b.fadd(
+            value, b.loadVec(b.offset(residual, column * 4), lanesHere));
+      b.storeVec(value, at, lanesHere);
+    }
+  });
+  b.endFunction();
+  return func;
+}
+
 /// One tile: (x, panel, bias, residual, y : ptr), all at the tile's first row
 /// and column. `valid` columns of the panel exist.
 static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
                                     const LinearSpec &spec, StringRef name,
-                                    int64_t rows, int64_t valid) {
+                                    int64_t rows, int64_t valid,
+                                    func::FuncOp activate) {
   auto func = b.beginFunction(module, name, {b.ptr, b.ptr, b.ptr, b.ptr, b.ptr});
   func.setPrivate();
   Value x = func.getArgument(0), panel = func.getArgument(1),
@@ -117,13 +145,13 @@ static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
         continue;
       int64_t at = (r * spec.n + v * lanes) * 4;
       Value value = acc[r * vectors + v];
-      if (spec.activation)
-        value = emitActivation(b, *spec.activation, value);
-      if (spec.residual)
+      if (spec.residual && !activate)
         value =
             b.fadd(value, b.loadVec(b.offset(residual, at), validOf(v)));
       b.storeVec(value, b.offset(y, at), validOf(v));
     }
+  if (activate)
+    b.call(activate, {y, residual, b.c(rows)});
   b.endFunction();
   return func;
 }
@@ -134,16 +162,27 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
   int64_t wholePanels = spec.n / width, tail = spec.n % width;
   std::string name = spec.name();
 
+  auto activation = [&](StringRef suffix, int64_t valid) {
+    return spec.activation
+               ? buildActivateTile(b, module, spec,
+                                   name + "_epilogue" + suffix.str(), valid)
+               : func::FuncOp();
+  };
+  func::FuncOp activateWhole, activateLast;
+  if (wholePanels)
+    activateWhole = activation("", width);
+  if (tail)
+    activateLast = activation("_tail", tail);
   SmallVector<func::FuncOp> whole(tileRows + 1), last(tileRows + 1);
   for (int64_t rows = 1; rows <= tileRows; ++rows) {
     if (wholePanels)
       whole[rows] = buildLinearTile(
           b, module, spec, llvm::formatv("{0}_m{1}", name, rows).str(), rows,
-          width);
+          width, activateWhole);
     if (tail)
       last[rows] = buildLinearTile(
           b, module, spec, llvm::formatv("{0}_m{1}_tail", name, rows).str(),
-          rows, tail);
+          rows, tail, activateLast);
   }
 
   auto func = b.beginFunction(
