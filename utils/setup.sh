@@ -17,7 +17,7 @@ die() { echo "setup: $*" >&2; exit 1; }
 major() { sed -E 's/^[0-9]+://; s/[^0-9].*//' <<< "$1"; }
 
 installed_version() {
-  dpkg-query -W -f '${db:Status-Status} ${Version}' "$1" 2>/dev/null |
+  { dpkg-query -W -f '${db:Status-Status} ${Version}' "$1" 2>/dev/null || true; } |
     sed -n 's/^installed //p'
 }
 
@@ -35,7 +35,7 @@ as_root() {
 # one of the same major version.
 installable() {
   local name=$1 pinned=$2 offered
-  offered=$(apt-cache madison "$name" 2>/dev/null | awk -F'|' '
+  offered=$({ apt-cache madison "$name" 2>/dev/null || true; } | awk -F'|' '
     $3 ~ /Packages/ { gsub(/ /, "", $2); print $2 }')
   if grep -qxF -- "$pinned" <<< "$offered"; then
     echo "$name=$pinned"

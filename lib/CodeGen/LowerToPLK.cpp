@@ -353,6 +353,14 @@ template <typename OpT> Value Lowering::replaceRowwise(OpT op) {
   return clone->getResult(0);
 }
 
+static LogicalResult unsupportedType(Operation *op) {
+  return op->emitOpError()
+         << "computes in "
+         << typeOf(op->getResult(0)).getElementType()
+         << "; code generation supports float32 models so far: export the "
+            "model in float32";
+}
+
 LogicalResult Lowering::lower(Operation *op) {
   builder.setInsertionPoint(op);
   Location loc = op->getLoc();
@@ -369,7 +377,7 @@ LogicalResult Lowering::lower(Operation *op) {
   if (auto embedding = dyn_cast<plm::EmbeddingOp>(op); embedding && token) {
     auto table = weight(embedding.getTable(), false, false);
     if (failed(table))
-      return op->emitOpError("table is not an f32 parameter");
+      return unsupportedType(op);
     result = plk::EmbedOp::create(
         builder, loc, resultType(), ValueRange{embedding.getIds()},
         ArrayRef<Attribute>{*table}, FlatSymbolRefAttr(), 0);
@@ -425,7 +433,7 @@ LogicalResult Lowering::lower(Operation *op) {
     return success();
   }
   if (isa<plm::LinearOp, plm::LayerNormOp>(op) && token)
-    return op->emitOpError("weights must be f32 parameters");
+    return unsupportedType(op);
   // A tensor operation: it sees plain tensors.
   for (OpOperand &operand : op->getOpOperands()) {
     Value value = plain(operand.get());

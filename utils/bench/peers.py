@@ -77,7 +77,7 @@ class OpenVino:
         self._ov = openvino
 
     def version(self):
-        return "openvino " + self._ov.__version__
+        return "openvino " + self._ov.__version__.split("-")[0]
 
     def load(self, path, threads, outputs, options):
         core = self._ov.Core()
