@@ -62,12 +62,13 @@ PYTHONPATH=tools/python .venv/bin/python utils/quickstart/quickstart.py \
 
 step "What to try next"
 cat <<TEXT
-  build/bin/plmc inspect $model      what the model is, and what was recognised
-  build/bin/plmc inspect $library                         what the library says of itself
-  build/bin/plmc bench $library --shapes 1x8,1x128,8x64   time it
-  build/bin/plmc compress $model -o $work/student.mlir    read the model as plm IR
-  build/bin/plmc compress $model -o $work/student.onnx    the model, simplified, as ONNX
-  pip install ./tools/python                    then: plm.Model("student.so")(input_ids=..., attention_mask=...)
-  utils/check.sh                                run all tests
-  docs/architecture.md                          how it works
+  M=$model S=$library
+  build/bin/plmc inspect \$M                           what the model is, and what was recognised
+  build/bin/plmc inspect \$S                           what the library says of itself
+  build/bin/plmc bench \$S --shapes 1x8,1x128,8x64     how fast it is
+  build/bin/plmc compress \$M -o student.mlir          the model as plm IR, to read
+  build/bin/plmc compress \$M -o student.onnx          the model, simplified, as ONNX
+  .venv/bin/pip install ./tools/python                then, in Python: plm.Model("student.so")
+  utils/check.sh                                      all tests
+  docs/architecture.md                                how it works
 TEXT

@@ -36,15 +36,15 @@ extern "C" {
 
 typedef enum plm_status {
   PLM_OK = 0,
-  PLM_ERROR_ARGUMENT = 1,    /* null pointer, wrong count, wrong version */
-  PLM_ERROR_DTYPE = 2,       /* an input's or output's element type */
-  PLM_ERROR_SHAPE = 3,       /* rank, a fixed dimension, dimensions that
-                                disagree, a length over the position table */
-  PLM_ERROR_VALUE = 4,       /* a token id out of range, a mask value that is
-                                neither 0 nor 1, an index out of range */
-  PLM_ERROR_MEMORY = 5,      /* allocation failed */
-  PLM_ERROR_CPU = 6,         /* this CPU lacks what the library was built for */
-  PLM_ERROR_BUFFER = 7       /* a caller's output buffer is too small */
+  PLM_ERROR_ARGUMENT = 1, /* null pointer, wrong count, wrong version */
+  PLM_ERROR_DTYPE = 2,    /* an input's or output's element type */
+  PLM_ERROR_SHAPE = 3,    /* rank, a fixed dimension, dimensions that
+                             disagree, a length over the position table */
+  PLM_ERROR_VALUE = 4,    /* a token id out of range, a mask value that is
+                             neither 0 nor 1, an index out of range */
+  PLM_ERROR_MEMORY = 5,   /* allocation failed */
+  PLM_ERROR_CPU = 6,      /* this CPU lacks what the library was built for */
+  PLM_ERROR_BUFFER = 7    /* a caller's output buffer is too small */
 } plm_status;
 
 typedef enum plm_dtype {

@@ -96,8 +96,7 @@ SmallVector<Lookup> findLookups(func::FuncOp func) {
   // The word table is the largest of those that are read by given ids.
   Lookup *word = nullptr;
   for (Lookup &lookup : lookups)
-    if (lookup.kind == LookupKind::Other &&
-        (!word || lookup.rows > word->rows))
+    if (lookup.kind == LookupKind::Other && (!word || lookup.rows > word->rows))
       word = &lookup;
   if (word)
     word->kind = LookupKind::Word;

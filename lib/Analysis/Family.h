@@ -1,4 +1,5 @@
-//===- Family.h - Table lookups and the family they tell ---------*- C++ -*-===//
+//===- Family.h - Table lookups and the family they tell ---------*- C++
+//-*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -13,17 +14,17 @@
 #ifndef PLMC_ANALYSIS_FAMILY_H
 #define PLMC_ANALYSIS_FAMILY_H
 
-#include "plmc/Analysis/ModelSummary.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "plmc/Analysis/ModelSummary.h"
 #include "llvm/ADT/SmallVector.h"
 
 namespace plmc::analysis {
 
 enum class LookupKind {
-  Word,             // the table with most rows
-  Position,         // ids are counted, not given
-  MaskedPosition,   // ids are counted over kept tokens (RoBERTa's cumsum)
-  Other             // token types
+  Word,           // the table with most rows
+  Position,       // ids are counted, not given
+  MaskedPosition, // ids are counted over kept tokens (RoBERTa's cumsum)
+  Other           // token types
 };
 
 struct Lookup {

@@ -92,12 +92,11 @@ void Summarizer::addLayer(plm::AttentionOp attention) {
 /// linear -> activation -> linear on every token, after an attention.
 void Summarizer::addFeedForward(plm::ActivationOp activation) {
   if (summary.layers.empty() || summary.layers.back().ffnSize ||
-      !activation.getInput().getDefiningOp<plm::LinearOp>() ||
-      !tokenRows || rowsOf(activation.getInput()) != *tokenRows)
+      !activation.getInput().getDefiningOp<plm::LinearOp>() || !tokenRows ||
+      rowsOf(activation.getInput()) != *tokenRows)
     return;
-  if (llvm::any_of(activation->getUsers(), [](Operation *user) {
-        return isa<plm::LinearOp>(user);
-      }))
+  if (llvm::any_of(activation->getUsers(),
+                   [](Operation *user) { return isa<plm::LinearOp>(user); }))
     summary.layers.back().ffnSize = lastDim(activation.getInput());
 }
 

@@ -10,13 +10,13 @@
 #include "ModelTables.h"
 #include "NativeCode.h"
 #include "ProgramEmitter.h"
-#include "plmc/CodeGen/Passes.h"
-#include "plmc/Target/X86/X86Target.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "plmc/CodeGen/Passes.h"
+#include "plmc/Target/X86/X86Target.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Signals.h"
@@ -73,9 +73,10 @@ uint64_t fileSize(StringRef path) {
 }
 } // namespace
 
-llvm::Expected<CompileResult>
-plmc::emitLibrary(ModuleOp module, const CompileOptions &options,
-                  OutputKind kind, StringRef outputPath) {
+llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
+                                                const CompileOptions &options,
+                                                OutputKind kind,
+                                                StringRef outputPath) {
   auto target = resolveTarget(options);
   if (!target)
     return target.takeError();
@@ -124,9 +125,9 @@ plmc::emitLibrary(ModuleOp module, const CompileOptions &options,
   llvm::Error error = llvm::Error::success();
   switch (kind) {
   case OutputKind::SharedLibrary:
-    error = linkSharedLibrary(code.path, *undefined, weights,
-                              llvm::sys::path::filename(outputPath),
-                              result.path);
+    error =
+        linkSharedLibrary(code.path, *undefined, weights,
+                          llvm::sys::path::filename(outputPath), result.path);
     break;
   case OutputKind::Object:
     error = linkRelocatable(objects, result.path);

@@ -100,9 +100,9 @@ struct FuseEmbeds : OpRewritePattern<plm::BinaryOp> {
     SmallVector<Attribute> tables(a.getTables().getValue());
     llvm::append_range(tables, b.getTables());
     EmbedOp withPosition = a.getPosition() ? a : b;
-    rewriter.replaceOpWithNewOp<EmbedOp>(
-        op, op.getType(), ids, tables, withPosition.getPositionAttr(),
-        int64_t(withPosition.getOffset()));
+    rewriter.replaceOpWithNewOp<EmbedOp>(op, op.getType(), ids, tables,
+                                         withPosition.getPositionAttr(),
+                                         int64_t(withPosition.getOffset()));
     return success();
   }
 };
@@ -152,8 +152,7 @@ struct FuseQKV : OpRewritePattern<AttentionOp> {
         {linears[0].getLoc(), linears[1].getLoc(), linears[2].getLoc()});
     rewriter.setInsertionPoint(linears.back());
     Value product = LinearOp::create(
-        rewriter, loc,
-        makeTensorType(dims, op.getType().getElementType()),
+        rewriter, loc, makeTensorType(dims, op.getType().getElementType()),
         linears[0].getInput(), weight, biasRef);
     rewriter.moveOpBefore(product.getDefiningOp(), op);
     rewriter.modifyOpInPlace(op, [&] {
@@ -198,8 +197,8 @@ struct FuseQKV : OpRewritePattern<AttentionOp> {
     OpBuilder::InsertionGuard guard(rewriter);
     rewriter.setInsertionPointAfter(first);
     auto op = WeightOp::create(rewriter, first.getLoc(),
-                               (first.getSymName() + ".qkv").str(),
-                               sourcesAttr, shape, panel, transposed);
+                               (first.getSymName() + ".qkv").str(), sourcesAttr,
+                               shape, panel, transposed);
     symbols.insert(op, Block::iterator(first->getNextNode()
                                            ? first->getNextNode()
                                            : first.getOperation()));

@@ -260,8 +260,8 @@ Value KernelBuilder::select(Value condition, Value a, Value b) {
   return arith::SelectOp::create(*this, loc, condition, a, b);
 }
 
-void KernelBuilder::forColumns(
-    int64_t width, llvm::function_ref<void(Value, int64_t)> body) {
+void KernelBuilder::forColumns(int64_t width,
+                               llvm::function_ref<void(Value, int64_t)> body) {
   int64_t whole = width / target.lanes * target.lanes;
   if (whole)
     loop(c(0), c(whole), target.lanes,

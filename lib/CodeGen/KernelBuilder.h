@@ -16,12 +16,12 @@
 #ifndef PLMC_LIB_CODEGEN_KERNELBUILDER_H
 #define PLMC_LIB_CODEGEN_KERNELBUILDER_H
 
-#include "plmc/CodeGen/TargetInfo.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "plmc/CodeGen/TargetInfo.h"
 
 namespace plmc {
 
@@ -97,7 +97,8 @@ public:
   /// Asks for a cache line that will be read soon.
   void prefetch(Value address);
 
-  //===--- f32 scalars and vectors ------------------------------------------===//
+  //===--- f32 scalars and vectors
+  //------------------------------------------===//
 
   Value f(float value);
   Value splat(float value);
@@ -115,7 +116,8 @@ public:
   Value reduceAdd(Value vector);
   Value reduceMax(Value vector);
 
-  //===--- control -----------------------------------------------------------===//
+  //===--- control
+  //-----------------------------------------------------------===//
 
   void loop(Value lo, Value hi, int64_t step,
             llvm::function_ref<void(Value)> body);

@@ -12,18 +12,18 @@
 // that libc lacks is an error here and not when the library is loaded.
 //
 // The linker lays out .plm.weights, a read-only section of the right size that
-// a linker script fills with nothing; the weights are then written into that gap
-// of the file. As an input object they would be mapped twice more, and linking
-// would take three times the model's memory.
+// a linker script fills with nothing; the weights are then written into that
+// gap of the file. As an input object they would be mapped twice more, and
+// linking would take three times the model's memory.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Link.h"
 #include "lld/Common/Driver.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/InterfaceStub/ELFObjHandler.h"
 #include "llvm/InterfaceStub/IFSStub.h"
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Object/ArchiveWriter.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Support/FileSystem.h"
@@ -57,17 +57,14 @@ static llvm::Error runLLD(llvm::ArrayRef<std::string> arguments) {
 /// (and the dynamic loader with it) has.
 static bool isLibcSymbol(llvm::StringRef name) {
   static const llvm::StringRef names[] = {
-      "memcpy",         "memset",
-      "memmove",        "malloc",
-      "free",           "calloc",
-      "realloc",        "aligned_alloc",
-      "posix_memalign", "syscall",
-      "sched_yield",    "sched_getaffinity",
-      "vsnprintf",      "snprintf",
-      "strlen",         "memcmp",
-      "strcmp",         "sysconf",
-      "getpid",         "__tls_get_addr",
-      "__errno_location", "abort"};
+      "memcpy",    "memset",         "memmove",
+      "malloc",    "free",           "calloc",
+      "realloc",   "aligned_alloc",  "posix_memalign",
+      "syscall",   "sched_yield",    "sched_getaffinity",
+      "vsnprintf", "snprintf",       "strlen",
+      "memcmp",    "strcmp",         "sysconf",
+      "getpid",    "__tls_get_addr", "__errno_location",
+      "abort"};
   return llvm::is_contained(names, name) || name.starts_with("pthread_");
 }
 
@@ -76,7 +73,8 @@ static llvm::Expected<uint64_t> weightsOffset(llvm::StringRef path) {
   auto file = llvm::object::ObjectFile::createObjectFile(path);
   if (!file)
     return file.takeError();
-  auto *elf = llvm::dyn_cast<llvm::object::ELF64LEObjectFile>(file->getBinary());
+  auto *elf =
+      llvm::dyn_cast<llvm::object::ELF64LEObjectFile>(file->getBinary());
   if (elf)
     for (const auto &section : elf->sections())
       if (auto name = section.getName(); name && *name == ".plm.weights")
@@ -163,11 +161,14 @@ llvm::Error plmc::linkSharedLibrary(llvm::StringRef object,
   if (llvm::Error error = writeFile(scriptPath, script))
     return error;
   // No build id: it would be a hash of the gap.
-  if (llvm::Error error = runLLD(
-          {"-shared", "-Bsymbolic", "--hash-style=gnu", "-z", "defs", "-z",
-           "relro", "-z", "now", "-z", "noexecstack", "--no-as-needed", "-T",
-           scriptPath, "-soname", soname.str(), "-o", path.str(), object.str(),
-           stubPath}))
+  if (llvm::Error error =
+          runLLD({"-shared",    "-Bsymbolic",  "--hash-style=gnu",
+                  "-z",         "defs",        "-z",
+                  "relro",      "-z",          "now",
+                  "-z",         "noexecstack", "--no-as-needed",
+                  "-T",         scriptPath,    "-soname",
+                  soname.str(), "-o",          path.str(),
+                  object.str(), stubPath}))
     return error;
   return writeWeights(weights, path);
 }
@@ -183,13 +184,15 @@ llvm::Error plmc::writeArchive(llvm::ArrayRef<std::string> objects,
                                llvm::StringRef path) {
   std::vector<llvm::NewArchiveMember> members;
   for (const std::string &object : objects) {
-    auto member = llvm::NewArchiveMember::getFile(object, /*Deterministic=*/true);
+    auto member =
+        llvm::NewArchiveMember::getFile(object, /*Deterministic=*/true);
     if (!member)
       return member.takeError();
     member->MemberName = llvm::sys::path::filename(object);
     members.push_back(std::move(*member));
   }
-  return llvm::writeArchive(path, members, llvm::SymtabWritingMode::NormalSymtab,
+  return llvm::writeArchive(path, members,
+                            llvm::SymtabWritingMode::NormalSymtab,
                             llvm::object::Archive::K_GNU,
                             /*Deterministic=*/true, /*Thin=*/false);
 }

@@ -24,10 +24,11 @@ static std::string nameOf(func::FuncOp func, bool argument, unsigned index) {
   return (argument ? "input" : "output") + std::to_string(index);
 }
 
-llvm::Expected<std::string>
-plmc::describeModel(ModuleOp module, const TargetInfo &target,
-                    const CompileOptions &options, const ProgramInfo &info,
-                    int64_t weightBytes) {
+llvm::Expected<std::string> plmc::describeModel(ModuleOp module,
+                                                const TargetInfo &target,
+                                                const CompileOptions &options,
+                                                const ProgramInfo &info,
+                                                int64_t weightBytes) {
   auto func = module.lookupSymbol<func::FuncOp>("forward");
   nlohmann::json json;
   json["abi"] = runtime::abiVersion;
@@ -141,20 +142,21 @@ void plmc::addModelTables(llvm::Module &llvmModule, ModuleOp module,
         for (const DimExpr &dim : getDims(tensor))
           dims.push_back(t.integer(t.i64, encode(dim)));
       auto dtype = dtypeFromMLIR(tensor.getElementType());
-      entries.push_back(t.structure(
-          {t.string(nameOf(func, argument, index)),
-           t.integer(t.i32, dtype ? int32_t(*dtype) : 0),
-           t.integer(t.i32, tensor.getRank()), t.array(t.i64, dims, "plm_dims")}));
+      entries.push_back(
+          t.structure({t.string(nameOf(func, argument, index)),
+                       t.integer(t.i32, dtype ? int32_t(*dtype) : 0),
+                       t.integer(t.i32, tensor.getRank()),
+                       t.array(t.i64, dims, "plm_dims")}));
     }
-    llvm::Type *type = llvm::StructType::get(
-        t.context, {t.ptr, t.i32, t.i32, t.ptr});
+    llvm::Type *type =
+        llvm::StructType::get(t.context, {t.ptr, t.i32, t.i32, t.ptr});
     return t.array(type, entries, argument ? "plm_inputs" : "plm_outputs");
   };
   SmallVector<llvm::Constant *> idChecks;
   for (const ProgramInfo::IdCheck &check : info.idChecks)
-    idChecks.push_back(t.structure({t.integer(t.i32, check.input),
-                                    t.integer(t.i32, 0),
-                                    t.integer(t.i64, check.limit)}));
+    idChecks.push_back(
+        t.structure({t.integer(t.i32, check.input), t.integer(t.i32, 0),
+                     t.integer(t.i64, check.limit)}));
   auto integerAttr = [&](StringRef name) {
     auto attr = module->getAttrOfType<IntegerAttr>(name);
     return attr ? attr.getInt() : 0;
@@ -178,7 +180,8 @@ void plmc::addModelTables(llvm::Module &llvmModule, ModuleOp module,
       {t.integer(t.i32, runtime::abiVersion),
        t.integer(t.i32, func.getNumArguments()),
        t.integer(t.i32, func.getNumResults()),
-       t.integer(t.i32, info.symbols.size()), t.integer(t.i32, info.numSlots),
+       t.integer(t.i32, info.symbols.size()),
+       t.integer(t.i32, info.numSlots),
        t.integer(t.i32, idChecks.size()),
        t.integer(t.i32, integerAttr(attrs::packMode)),
        t.integer(t.i32, integerAttr(attrs::maskInput)),
@@ -187,14 +190,18 @@ void plmc::addModelTables(llvm::Module &llvmModule, ModuleOp module,
        t.integer(t.i64, target.featureBits),
        tensors(func.getArgumentTypes(), true),
        tensors(func.getResultTypes(), false),
-       t.strings(info.symbols, "plm_symbols"), t.string(description),
+       t.strings(info.symbols, "plm_symbols"),
+       t.string(description),
        t.string(target.name),
        t.array(llvm::StructType::get(t.context, {t.i32, t.i32, t.i64}),
                idChecks, "plm_id_checks"),
        t.strings(info.constraintMessages, "plm_constraints"),
-       t.strings(info.indexCheckMessages, "plm_index_checks"), weights,
-       function("plm_gen_check"), function("plm_gen_plan"),
-       function("plm_gen_output_dims"), function("plm_gen_run")});
+       t.strings(info.indexCheckMessages, "plm_index_checks"),
+       weights,
+       function("plm_gen_check"),
+       function("plm_gen_plan"),
+       function("plm_gen_output_dims"),
+       function("plm_gen_run")});
   auto *variable = new llvm::GlobalVariable(
       llvmModule, model->getType(), /*isConstant=*/true,
       llvm::GlobalValue::ExternalLinkage, model, "plm_generated");

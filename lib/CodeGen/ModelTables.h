@@ -15,10 +15,11 @@
 namespace plmc {
 
 /// The JSON of plm_describe; docs/abi.md has the schema.
-llvm::Expected<std::string>
-describeModel(mlir::ModuleOp module, const TargetInfo &target,
-              const CompileOptions &options, const ProgramInfo &info,
-              int64_t weightBytes);
+llvm::Expected<std::string> describeModel(mlir::ModuleOp module,
+                                          const TargetInfo &target,
+                                          const CompileOptions &options,
+                                          const ProgramInfo &info,
+                                          int64_t weightBytes);
 
 /// Adds the constant `plm_generated` (struct plm_gen_model) and what it points
 /// to.

@@ -12,12 +12,12 @@
 //===----------------------------------------------------------------------===//
 
 #include "NativeCode.h"
-#include "plmc/CodeGen/RuntimeBitcode.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "plmc/CodeGen/RuntimeBitcode.h"
 #include "llvm/Analysis/CGSCCPassManager.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -146,8 +146,7 @@ plmc::emitObject(std::unique_ptr<llvm::Module> module, const TargetInfo &target,
   for (llvm::GlobalValue &value : module->global_values())
     if (!value.isDeclaration() && !value.hasLocalLinkage() &&
         !value.hasAppendingLinkage() &&
-        (value.hasHiddenVisibility() ||
-         value.getName().starts_with("plm_gen")))
+        (value.hasHiddenVisibility() || value.getName().starts_with("plm_gen")))
       value.setLinkage(llvm::GlobalValue::InternalLinkage),
           value.setVisibility(llvm::GlobalValue::DefaultVisibility);
 

@@ -8,8 +8,8 @@
 #ifndef PLMC_LIB_CODEGEN_NATIVECODE_H
 #define PLMC_LIB_CODEGEN_NATIVECODE_H
 
-#include "plmc/CodeGen/TargetInfo.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "plmc/CodeGen/TargetInfo.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Support/Error.h"
 

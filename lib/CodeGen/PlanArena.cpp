@@ -11,7 +11,7 @@
 // linear scan over the straight-line function: a value takes a free slot of the
 // same size expression if there is one, else any free slot, else a new one; it
 // is given back after its last use. At run time a slot is as large as the
-// largest of its values and offsets are running sums (ProgramEmitter.cpp).
+// largest of its values and offsets are running sums (Program/Shapes.cpp).
 // For a BERT encoder this gives four or five slots whatever its depth.
 //
 // Results of the function need no slot: they are written where the caller
@@ -20,6 +20,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Kernels/Kernels.h"
+#include "TensorOps/TensorOps.h"
 #include "plmc/CodeGen/Passes.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
 
@@ -32,10 +33,6 @@ using namespace mlir;
 using namespace plmc;
 
 namespace {
-
-int64_t elementBytes(Type type) {
-  return std::max<int64_t>(1, type.getIntOrFloatBitWidth() / 8);
-}
 
 /// The value whose storage `value` is.
 Value storageOf(Value value) {
@@ -132,7 +129,7 @@ struct PlanArenaPass : plmc::impl::PlanArenaBase<PlanArenaPass> {
   }
 
   static int64_t take(std::vector<Slot> &slots, RankedTensorType type) {
-    DimExpr bytes(elementBytes(type.getElementType()));
+    DimExpr bytes(storageBytes(type.getElementType()));
     for (const DimExpr &dim : getDims(type))
       bytes = bytes * dim;
     std::string size = bytes.str();

@@ -9,10 +9,10 @@
 #define PLMC_LIB_CODEGEN_PROGRAMEMITTER_H
 
 #include "WeightSection.h"
-#include "plmc/CodeGen/TargetInfo.h"
-#include "plmc/Dialect/PLM/DimExpr.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "plmc/CodeGen/TargetInfo.h"
+#include "plmc/Dialect/PLM/DimExpr.h"
 
 namespace plmc {
 

@@ -1,4 +1,5 @@
-//===- RuntimeInterface.h - lib/Runtime/Generated.h for the compiler ---*- C++ -*-===//
+//===- RuntimeInterface.h - lib/Runtime/Generated.h for the compiler ---*- C++
+//-*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -34,14 +34,14 @@ static Value horner(KernelBuilder &b, Value x, ArrayRef<float> coefficients) {
 /// The smaller of x and `limit`, NaN if x is.
 static Value clampAbove(KernelBuilder &b, Value x, float limit) {
   Value bound = b.constantLike(x.getType(), limit);
-  Value over = arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OGT, x,
-                                     bound);
+  Value over =
+      arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OGT, x, bound);
   return b.select(over, bound, x);
 }
 static Value clampBelow(KernelBuilder &b, Value x, float limit) {
   Value bound = b.constantLike(x.getType(), limit);
-  Value under = arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OLT, x,
-                                      bound);
+  Value under =
+      arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OLT, x, bound);
   return b.select(under, bound, x);
 }
 
@@ -63,8 +63,8 @@ Value plmc::emitExp2(KernelBuilder &b, Value x) {
   Value amount =
       isa<VectorType>(intType)
           ? Value(arith::ConstantOp::create(
-                b, b.loc, DenseElementsAttr::get(cast<VectorType>(intType),
-                                                 int32_t(23))))
+                b, b.loc,
+                DenseElementsAttr::get(cast<VectorType>(intType), int32_t(23))))
           : Value(arith::ConstantIntOp::create(b, b.loc, 23, 32));
   Value exponent = arith::ShLIOp::create(b, b.loc, bits, amount);
   Value sum = arith::AddIOp::create(
@@ -99,8 +99,8 @@ static Value emitSigmoid(KernelBuilder &b, Value x) {
   Type type = x.getType();
   Value one = b.constantLike(type, 1.0f);
   // 2^(-x log2 e) stays finite up to 2^127.
-  Value scaled = clampAbove(
-      b, b.fmul(x, b.constantLike(type, -1.44269504f)), 126.0f);
+  Value scaled =
+      clampAbove(b, b.fmul(x, b.constantLike(type, -1.44269504f)), 126.0f);
   return b.fdiv(one, b.fadd(one, emitExp2(b, scaled)));
 }
 
@@ -124,16 +124,15 @@ Value plmc::emitActivation(KernelBuilder &b, plm::ActivationKind kind,
   case plm::ActivationKind::GeluTanh: {
     // x sigmoid(2 sqrt(2/pi) (x + 0.044715 x^3)), the same function.
     Value square = b.fmul(x, x);
-    Value inner = b.fmul(
-        x, b.fma(square,
-                 b.constantLike(type, 1.5957691216f * 0.044715f),
-                 b.constantLike(type, 1.5957691216f)));
+    Value inner =
+        b.fmul(x, b.fma(square, b.constantLike(type, 1.5957691216f * 0.044715f),
+                        b.constantLike(type, 1.5957691216f)));
     return b.fmul(x, emitSigmoid(b, inner));
   }
   case plm::ActivationKind::Relu: {
     Value zero = b.constantLike(type, 0.0f);
-    Value negative = arith::CmpFOp::create(
-        b, b.loc, arith::CmpFPredicate::OLT, x, zero);
+    Value negative =
+        arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OLT, x, zero);
     return b.select(negative, zero, x); // NaN stays NaN
   }
   case plm::ActivationKind::Silu:

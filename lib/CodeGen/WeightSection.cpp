@@ -50,8 +50,7 @@ llvm::Expected<int64_t> WeightSection::offsetOf(StringRef symbol) {
   if (auto parameter = dyn_cast_if_present<plm::ParameterOp>(op)) {
     RankedTensorType type = parameter.getTensorType();
     return add(op, type.getNumElements() *
-                       std::max<int64_t>(
-                           1, type.getElementTypeBitWidth() / 8));
+                       std::max<int64_t>(1, type.getElementTypeBitWidth() / 8));
   }
   return llvm::createStringError("there is no weight @" + symbol);
 }
@@ -66,12 +65,11 @@ llvm::Expected<int64_t> WeightSection::offsetOf(plm::ConstantOp constant) {
 /// The bytes of a source, which may be unaligned (they lie in the model file).
 static llvm::Expected<ArrayRef<char>> bytesOf(plm::ParameterOp parameter) {
   std::optional<ArrayRef<char>> bytes = parameter.getBytes();
-  if (!bytes || int64_t(bytes->size()) !=
-                    parameter.getTensorType().getNumElements() *
-                        std::max<int64_t>(
-                            1, parameter.getTensorType()
-                                       .getElementTypeBitWidth() /
-                                   8))
+  if (!bytes ||
+      int64_t(bytes->size()) !=
+          parameter.getTensorType().getNumElements() *
+              std::max<int64_t>(
+                  1, parameter.getTensorType().getElementTypeBitWidth() / 8))
     return llvm::createStringError(
         "parameter @" + parameter.getSymName() +
         " has no value: the IR was printed with its weights elided; print it "

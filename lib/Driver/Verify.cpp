@@ -155,8 +155,8 @@ VerifyRow Verifier::compare(const InputCase &inputCase, const OutputPair &pair,
     int64_t batchRow = i / rowSize;
     bool empty = byRow ? inputCase.isRowEmpty(batchRow) : anyEmpty;
     // What was not recognised keeps ONNX semantics, NaN included.
-    if (empty && !std::isfinite(value) && std::isfinite(expected.getDouble(i)) &&
-        row.problem.empty())
+    if (empty && !std::isfinite(value) &&
+        std::isfinite(expected.getDouble(i)) && row.problem.empty())
       row.problem = "not finite in a row that is all padding";
     if (byToken) {
       int64_t token = batchRow * inputCase.sequence + i % rowSize / tokenSize;
@@ -194,8 +194,13 @@ Error Verifier::runCase(const CaseSize &size) {
   Expected<std::vector<HostTensor>> expected =
       interpret(reference, inputCase->inputs);
   Expected<std::vector<HostTensor>> actual = candidate.run(ordered);
-  VerifyRow refusal{inputCase->batch, inputCase->sequence,
-                    maskShapeName(inputCase->mask).str(), "", 0, 0, ""};
+  VerifyRow refusal{inputCase->batch,
+                    inputCase->sequence,
+                    maskShapeName(inputCase->mask).str(),
+                    "",
+                    0,
+                    0,
+                    ""};
   if (!expected) {
     // E.g. positions that run out of their table, computed from the mask. The
     // candidate must refuse as well; a shorter sequence takes the place.

@@ -6,16 +6,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/InitAll.h"
-#include "plmc/CodeGen/Compile.h"
-#include "plmc/Dialect/PLK/PLK.h"
-#include "plmc/Dialect/PLM/PLM.h"
-#include "plmc/Frontend/ONNX/Recognition.h"
-#include "plmc/Passes/PruneOutputs.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "plmc/CodeGen/Compile.h"
+#include "plmc/Dialect/PLK/PLK.h"
+#include "plmc/Dialect/PLM/PLM.h"
+#include "plmc/Frontend/ONNX/Recognition.h"
+#include "plmc/Passes/PruneOutputs.h"
 
 void plmc::registerAllDialects(mlir::DialectRegistry &registry) {
   registry.insert<plm::PLMDialect, plk::PLKDialect, mlir::func::FuncDialect,

@@ -7,9 +7,9 @@
 
 #include "Registry.h"
 #include "Tensors.h"
-#include "plmc/Dialect/PLM/PLM.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
+#include "plmc/Dialect/PLM/PLM.h"
 #include <cstring>
 
 using namespace mlir;
@@ -38,8 +38,7 @@ Expected<HostTensor> tensorFromAttr(ElementsAttr attr) {
   if (auto resource = dyn_cast<DenseResourceElementsAttr>(attr)) {
     AsmResourceBlob *blob = resource.getRawHandle().getBlob();
     if (!blob)
-      return fail("the bytes of resource '" +
-                  resource.getRawHandle().getKey() +
+      return fail("the bytes of resource '" + resource.getRawHandle().getKey() +
                   "' are missing: the IR was printed without its weights");
     if (blob->getData().size() != bytes)
       return fail("resource '" + resource.getRawHandle().getKey() + "' holds " +
@@ -76,8 +75,8 @@ Expected<HostTensor> tensorFromAttr(ElementsAttr attr) {
 
 DenseElementsAttr attrFromTensor(const HostTensor &tensor,
                                  MLIRContext *context) {
-  auto type = RankedTensorType::get(tensor.shape,
-                                    dtypeToMLIR(tensor.dtype, context));
+  auto type =
+      RankedTensorType::get(tensor.shape, dtypeToMLIR(tensor.dtype, context));
   int64_t count = tensor.numElements();
   if (count == 0)
     return DenseElementsAttr::get(type, llvm::ArrayRef<Attribute>());
@@ -108,8 +107,7 @@ static Expected<HostTensor> located(const EvalContext &ctx,
 }
 
 static Expected<HostTensor> evaluateConstant(const EvalContext &ctx) {
-  return located(ctx,
-                 tensorFromAttr(cast<plm::ConstantOp>(ctx.op).getValue()));
+  return located(ctx, tensorFromAttr(cast<plm::ConstantOp>(ctx.op).getValue()));
 }
 
 static Expected<HostTensor> evaluateGetParameter(const EvalContext &ctx) {

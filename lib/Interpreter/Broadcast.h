@@ -18,10 +18,9 @@ llvm::Error checkBroadcast(const EvalContext &ctx, const HostTensor &result);
 
 /// The operands' elements, repeated to the result's shape.
 template <typename T>
-std::vector<T> broadcastValues(std::vector<T> values,
-                                      llvm::ArrayRef<int64_t> strides,
-                                      const HostTensor &from,
-                                      const HostTensor &result) {
+std::vector<T>
+broadcastValues(std::vector<T> values, llvm::ArrayRef<int64_t> strides,
+                const HostTensor &from, const HostTensor &result) {
   if (from.shape == result.shape)
     return values;
   std::vector<T> repeated;

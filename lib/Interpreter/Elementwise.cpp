@@ -136,10 +136,9 @@ static Expected<HostTensor> evaluateSelect(const EvalContext &ctx) {
   for (double value : toDoubles(ctx.operand(0)))
     truth.push_back(value != 0);
   storeInts(condition,
-            broadcastValues(truth,
-                            *broadcastStrides(ctx.operand(0).shape,
-                                              result->shape),
-                            ctx.operand(0), *result));
+            broadcastValues(
+                truth, *broadcastStrides(ctx.operand(0).shape, result->shape),
+                ctx.operand(0), *result));
   HostTensor choices[2] = {HostTensor(result->dtype, result->shape),
                            HostTensor(result->dtype, result->shape)};
   for (int which : {0, 1}) {

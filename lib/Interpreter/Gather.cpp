@@ -99,9 +99,9 @@ static Expected<HostTensor> evaluateGatherElements(const EvalContext &ctx) {
     Expected<int64_t> index = wrapIndex(ctx, indices[i], data.shape[axis]);
     if (!index)
       return index.takeError();
-    out = std::copy_n(
-        data.data.data() + (offsets[i] + *index * axisStride) * size, size,
-        out);
+    out = std::copy_n(data.data.data() +
+                          (offsets[i] + *index * axisStride) * size,
+                      size, out);
   }
   return result;
 }
@@ -120,8 +120,10 @@ static Expected<HostTensor> evaluateGatherND(const EvalContext &ctx) {
     return ctx.error("batch_dims " + Twine(batchDims) + " is out of range");
   int64_t width = indexDims.back();
   if (width < 1 || width > data.rank() - batchDims)
-    return ctx.error("index tuples of " + Twine(width) + " do not fit data of "
-                     "rank " + Twine(data.rank()));
+    return ctx.error("index tuples of " + Twine(width) +
+                     " do not fit data of "
+                     "rank " +
+                     Twine(data.rank()));
   if (indexDims.take_front(batchDims) != dims.take_front(batchDims))
     return ctx.error("batch dimensions of data " + shapeString(dims) +
                      " and indices " + shapeString(indexDims) + " differ");
@@ -185,12 +187,10 @@ static Expected<HostTensor> evaluatePositionEmbedding(const EvalContext &ctx) {
   if (table.rank() != 2 || result->rank() != 3)
     return ctx.error("needs a table of rank 2 and a result of rank 3");
   int64_t length = result->shape[1];
-  if (Error err =
-          ctx.checkResultShape(*result, {1, length, table.shape[1]}))
+  if (Error err = ctx.checkResultShape(*result, {1, length, table.shape[1]}))
     return err;
   // length <= rows first: offset + length could overflow.
-  if (offset < 0 || length > table.shape[0] ||
-      offset > table.shape[0] - length)
+  if (offset < 0 || length > table.shape[0] || offset > table.shape[0] - length)
     return ctx.error("length " + Twine(length) + " from position " +
                      Twine(offset) + " leaves the table of " +
                      Twine(table.shape[0]) + " positions");

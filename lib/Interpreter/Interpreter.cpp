@@ -115,8 +115,7 @@ Error Interpreter::checkConstraint(plm::ConstraintOp op) const {
                        Twine(*value) + ")");
 }
 
-Expected<const HostTensor *> Interpreter::lookUp(Operation *user,
-                                                 Value value) {
+Expected<const HostTensor *> Interpreter::lookUp(Operation *user, Value value) {
   auto it = slots.find(value);
   if (it == slots.end())
     return interp::EvalContext{user, {}, dims}.error(

@@ -82,9 +82,8 @@ static void multiplyBatches(const HostTensor &lhs, const HostTensor &rhs,
   ElementsAs<T> a(lhs), b(rhs);
   int64_t done = 0;
   forEachOffset(batch, lhsStrides, 0, [&](int64_t index) {
-    multiply<Acc, T>(a.data + index * m * k,
-                     b.data + rhsIndices[done] * k * n, nullptr, m, n, k,
-                     StoreRows{result, done * m * n, n});
+    multiply<Acc, T>(a.data + index * m * k, b.data + rhsIndices[done] * k * n,
+                     nullptr, m, n, k, StoreRows{result, done * m * n, n});
     ++done;
   });
 }

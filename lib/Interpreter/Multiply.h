@@ -49,10 +49,9 @@ void multiply(const T *a, const T *b, const T *bias, int64_t m, int64_t n,
           Acc a0 = row[0], a1 = row[1], a2 = row[2], a3 = row[3];
           Acc *__restrict sum = sums[i];
           for (int64_t j = 0; j < columns; ++j)
-            sum[j] += (a0 * static_cast<Acc>(b0[j]) +
-                       a1 * static_cast<Acc>(b1[j])) +
-                      (a2 * static_cast<Acc>(b2[j]) +
-                       a3 * static_cast<Acc>(b3[j]));
+            sum[j] +=
+                (a0 * static_cast<Acc>(b0[j]) + a1 * static_cast<Acc>(b1[j])) +
+                (a2 * static_cast<Acc>(b2[j]) + a3 * static_cast<Acc>(b3[j]));
         }
       }
       for (; p < k; ++p)

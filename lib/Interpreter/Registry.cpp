@@ -7,9 +7,9 @@
 
 #include "Registry.h"
 #include "Tensors.h"
+#include "mlir/IR/Location.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Dialect/PLM/PLM.h"
-#include "mlir/IR/Location.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/raw_ostream.h"
 #include <new>
@@ -162,9 +162,9 @@ Expected<HostTensor> evaluateOp(Operation *op, ArrayRef<HostTensor> operands,
                          " operand values for " + Twine(op->getNumOperands()) +
                          " operands");
   for (auto [index, operand] : llvm::enumerate(operands))
-    if (Error err = interp::checkTensor(
-            operand, op->getOperand(index).getType(),
-            "operand " + Twine(index)))
+    if (Error err =
+            interp::checkTensor(operand, op->getOperand(index).getType(),
+                                "operand " + Twine(index)))
       return context.error(llvm::toString(std::move(err)));
   return interp::evaluate(context);
 }

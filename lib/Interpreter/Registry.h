@@ -15,8 +15,8 @@
 #ifndef PLMC_INTERPRETER_REGISTRY_H
 #define PLMC_INTERPRETER_REGISTRY_H
 
-#include "plmc/Interpreter/Interpreter.h"
 #include "mlir/IR/Operation.h"
+#include "plmc/Interpreter/Interpreter.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/Twine.h"
 

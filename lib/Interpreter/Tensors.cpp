@@ -64,8 +64,7 @@ Error checkTensor(const HostTensor &tensor, mlir::Type type,
                                    dtypeName(*dtype));
   if (tensor.rank() != tensorType.getRank())
     return llvm::createStringError(what + " has rank " + Twine(tensor.rank()) +
-                                   ", expected " +
-                                   Twine(tensorType.getRank()));
+                                   ", expected " + Twine(tensorType.getRank()));
   for (auto [index, size] : llvm::enumerate(tensor.shape)) {
     if (!tensorType.isDynamicDim(index) && size != tensorType.getDimSize(index))
       return llvm::createStringError(what + " has shape " +

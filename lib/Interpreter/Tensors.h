@@ -8,8 +8,8 @@
 #ifndef PLMC_INTERPRETER_TENSORS_H
 #define PLMC_INTERPRETER_TENSORS_H
 
-#include "plmc/Support/HostTensor.h"
 #include "mlir/IR/Types.h"
+#include "plmc/Support/HostTensor.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/Error.h"
 #include <string>
@@ -60,8 +60,7 @@ llvm::SmallVector<int64_t, 4> stridesOf(llvm::ArrayRef<int64_t> shape);
 /// Strides that read `shape` as if it had the shape `target` (right-aligned,
 /// 0 where it repeats); nullopt when it does not broadcast to it.
 std::optional<llvm::SmallVector<int64_t, 4>>
-broadcastStrides(llvm::ArrayRef<int64_t> shape,
-                 llvm::ArrayRef<int64_t> target);
+broadcastStrides(llvm::ArrayRef<int64_t> shape, llvm::ArrayRef<int64_t> target);
 /// Calls `visit(index)` with the source offset of each element of `shape` in
 /// row-major order, where a step along dim i moves the offset by strides[i].
 template <typename Visitor>

@@ -62,13 +62,12 @@ struct AttentionHead {
   /// softmax(scale Q K^T) V: [S, Dv].
   std::vector<double> compute(double scale) const {
     std::vector<double> weights(queries * keys), out(queries * valueSize);
-    multiply<double>(query.data(), key.data(), (const double *)nullptr,
-                     queries, keys, size,
-                     [&](int64_t i, int64_t j, const double *values,
-                         int64_t count) {
-                       for (int64_t c = 0; c < count; ++c)
-                         weights[i * keys + j + c] = scale * values[c];
-                     });
+    multiply<double>(
+        query.data(), key.data(), (const double *)nullptr, queries, keys, size,
+        [&](int64_t i, int64_t j, const double *values, int64_t count) {
+          for (int64_t c = 0; c < count; ++c)
+            weights[i * keys + j + c] = scale * values[c];
+        });
     for (int64_t i = 0; i < queries; ++i) {
       double *row = weights.data() + i * keys;
       double greatest = -std::numeric_limits<double>::infinity(), sum = 0;
@@ -79,13 +78,12 @@ struct AttentionHead {
       for (int64_t j = 0; j < keys; ++j)
         row[j] /= sum;
     }
-    multiply<double>(weights.data(), value.data(), (const double *)nullptr,
-                     queries, valueSize, keys,
-                     [&](int64_t i, int64_t j, const double *values,
-                         int64_t count) {
-                       std::copy_n(values, count,
-                                   out.data() + i * valueSize + j);
-                     });
+    multiply<double>(
+        weights.data(), value.data(), (const double *)nullptr, queries,
+        valueSize, keys,
+        [&](int64_t i, int64_t j, const double *values, int64_t count) {
+          std::copy_n(values, count, out.data() + i * valueSize + j);
+        });
     return out;
   }
 };
@@ -140,8 +138,7 @@ static Expected<HostTensor> evaluateAttention(const EvalContext &ctx) {
       }
       std::vector<double> out = head.compute(scale);
       for (int64_t i = 0; i < queries; ++i)
-        storeDoubles(*result,
-                     (b * queries + i) * valueWidth + h * valueSize,
+        storeDoubles(*result, (b * queries + i) * valueWidth + h * valueSize,
                      out.data() + i * valueSize, valueSize);
     }
   }

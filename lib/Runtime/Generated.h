@@ -26,20 +26,20 @@
 
 /* What a run hands to generated code. Offsets are part of the interface. */
 typedef struct plm_frame {
-  const void *const *inputs;  /*  0: data of each input */
-  void *const *outputs;       /*  8: data of each output */
-  const int64_t *dims;        /* 16: symbols, then the derived dimensions */
-  char *arena;                /* 24: 64-byte aligned */
-  const int64_t *slots;       /* 32: byte offset in the arena of each slot */
-  const char *weights;        /* 40: the weight section */
-  const int32_t *row_source;  /* 48: [tokens] packed row -> b * sequence + s */
-  const int32_t *seq_start;   /* 56: [batch + 1] first packed row */
-  const int32_t *seq_keys;    /* 64: [batch] rows that may be attended to;
-                                     they come first in their sequence */
-  const int32_t *first_row;   /* 72: [batch] packed row of position 0, or -1 */
-  int64_t error;              /* 80: 0, or 1 + the number of the index check
-                                     that failed (stored atomically) */
-  void *barrier;              /* 88: the runtime's, opaque */
+  const void *const *inputs; /*  0: data of each input */
+  void *const *outputs;      /*  8: data of each output */
+  const int64_t *dims;       /* 16: symbols, then the derived dimensions */
+  char *arena;               /* 24: 64-byte aligned */
+  const int64_t *slots;      /* 32: byte offset in the arena of each slot */
+  const char *weights;       /* 40: the weight section */
+  const int32_t *row_source; /* 48: [tokens] packed row -> b * sequence + s */
+  const int32_t *seq_start;  /* 56: [batch + 1] first packed row */
+  const int32_t *seq_keys;   /* 64: [batch] rows that may be attended to;
+                                    they come first in their sequence */
+  const int32_t *first_row;  /* 72: [batch] packed row of position 0, or -1 */
+  int64_t error;             /* 80: 0, or 1 + the number of the index check
+                                    that failed (stored atomically) */
+  void *barrier;             /* 88: the runtime's, opaque */
 } plm_frame;
 
 /* Derived dimensions follow the num_symbols input symbols in frame->dims. */
@@ -65,25 +65,25 @@ typedef struct plm_gen_id_check {
 } plm_gen_id_check;
 
 enum {
-  PLM_PACK_NONE = 0,           /* no packing arrays are needed */
-  PLM_PACK_ALL = 1,            /* every position is a row; kept ones are keys */
-  PLM_PACK_KEPT = 2,           /* kept positions only */
-  PLM_PACK_KEPT_AND_FIRST = 3  /* and position 0, as a non-key if masked */
+  PLM_PACK_NONE = 0,          /* no packing arrays are needed */
+  PLM_PACK_ALL = 1,           /* every position is a row; kept ones are keys */
+  PLM_PACK_KEPT = 2,          /* kept positions only */
+  PLM_PACK_KEPT_AND_FIRST = 3 /* and position 0, as a non-key if masked */
 };
 
 typedef struct plm_gen_model {
-  uint32_t abi_version;     /*  0 */
-  uint32_t num_inputs;      /*  4 */
-  uint32_t num_outputs;     /*  8 */
-  uint32_t num_symbols;     /* 12 */
-  uint32_t num_slots;       /* 16 */
-  uint32_t num_id_checks;   /* 20 */
-  int32_t pack_mode;        /* 24 */
-  int32_t mask_input;       /* 28: input with the keep mask [B, S], or -1 */
-  int32_t batch_symbol;     /* 32: what B and S are: v >= 0 is a symbol, */
-  int32_t sequence_symbol;  /* 36: v < 0 the fixed size -(v + 1) */
-  uint64_t cpu_features;    /* 40: bits of enum plm_cpu_feature */
-  const plm_gen_tensor *inputs;            /* 48 */
+  uint32_t abi_version;         /*  0 */
+  uint32_t num_inputs;          /*  4 */
+  uint32_t num_outputs;         /*  8 */
+  uint32_t num_symbols;         /* 12 */
+  uint32_t num_slots;           /* 16 */
+  uint32_t num_id_checks;       /* 20 */
+  int32_t pack_mode;            /* 24 */
+  int32_t mask_input;           /* 28: input with the keep mask [B, S], or -1 */
+  int32_t batch_symbol;         /* 32: what B and S are: v >= 0 is a symbol, */
+  int32_t sequence_symbol;      /* 36: v < 0 the fixed size -(v + 1) */
+  uint64_t cpu_features;        /* 40: bits of enum plm_cpu_feature */
+  const plm_gen_tensor *inputs; /* 48 */
   const plm_gen_tensor *outputs;           /* 56: dims unused */
   const char *const *symbol_names;         /* 64: [num_symbols] */
   const char *description;                 /* 72: JSON */
@@ -93,11 +93,12 @@ typedef struct plm_gen_model {
   const char *const *index_check_messages; /* 104 */
   const char *weights;                     /* 112 */
   /* Index of the first violated constraint, or -1. `dims`: symbols only. */
-  int32_t (*check)(const int64_t *dims);   /* 120 */
+  int32_t (*check)(const int64_t *dims); /* 120 */
   /* Slot offsets and the size of the arena in bytes; -1 on overflow. */
-  int64_t (*plan)(const int64_t *dims, int64_t threads, int64_t *slots); /* 128 */
+  int64_t (*plan)(const int64_t *dims, int64_t threads,
+                  int64_t *slots); /* 128 */
   /* Shapes of all outputs, one after the other. */
-  void (*output_dims)(const int64_t *dims, int64_t *shapes);  /* 136 */
+  void (*output_dims)(const int64_t *dims, int64_t *shapes);      /* 136 */
   void (*run)(plm_frame *frame, int64_t thread, int64_t threads); /* 144 */
 } plm_gen_model;
 
@@ -109,7 +110,7 @@ enum plm_cpu_feature {
   PLM_CPU_AVX2 = 1 << 3,
   PLM_CPU_FMA = 1 << 4,
   PLM_CPU_F16C = 1 << 5,
-  PLM_CPU_BMI2 = 1 << 6,   /* with BMI1 and LZCNT */
+  PLM_CPU_BMI2 = 1 << 6, /* with BMI1 and LZCNT */
   PLM_CPU_AVX512F = 1 << 7,
   PLM_CPU_AVX512BW = 1 << 8,
   PLM_CPU_AVX512CD = 1 << 9,

@@ -5,10 +5,10 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "plmc/Analysis/ModelSummary.h"
-#include "plmc/Dialect/PLM/PLM.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
+#include "plmc/Analysis/ModelSummary.h"
+#include "plmc/Dialect/PLM/PLM.h"
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -23,7 +23,7 @@ struct Encoder {
   int64_t embedding = 8; // width; hidden is 8
   bool shared = false;   // layers read one set of weights
   bool tokenTypes = true;
-  int64_t offset = 0;    // of positions
+  int64_t offset = 0; // of positions
   std::vector<int64_t> heads = {2, 1};
   std::vector<int64_t> ffn = {32, 16};
 };
@@ -40,7 +40,8 @@ public:
     parameter("type", {2, encoder.embedding});
     parameter("gamma", {8});
     std::string word = table("word", 30), position = table("position", 12);
-    line("%w = plm.embedding %ids, %word : (" + ids + ", " + word + ") -> " + x);
+    line("%w = plm.embedding %ids, %word : (" + ids + ", " + word + ") -> " +
+         x);
     std::string rows = "tensor<1x?x" + std::to_string(encoder.embedding) +
                        "xf32, #plm.dims<\"1\", \"sequence\", \"" +
                        std::to_string(encoder.embedding) + "\">>";
@@ -70,8 +71,8 @@ public:
          ", tensor<8x8xf32>) -> " + pooled);
     line("%out = plm.activation tanh %pooled : (" + pooled + ") -> " + pooled);
     return parameters + "func.func @forward(%ids: " + ids + ", %types: " + ids +
-           ") -> " + pooled + " {\n" + reads + body + "return %out : " +
-           pooled + "\n}\n";
+           ") -> " + pooled + " {\n" + reads + body +
+           "return %out : " + pooled + "\n}\n";
   }
 
 private:
@@ -93,8 +94,8 @@ private:
       type += std::to_string(size) + "x";
     type += "f32>";
     parameters += "plm.parameter @" + name + " = dense<0.0> : " + type + "\n";
-    reads += "  %" + name + " = plm.get_parameter @" + name + " : " + type +
-             "\n";
+    reads +=
+        "  %" + name + " = plm.get_parameter @" + name + " : " + type + "\n";
   }
 
   std::string linear(const std::string &x, int64_t from, int64_t to,
@@ -107,8 +108,10 @@ private:
   }
   std::string layerNorm(const std::string &x) {
     std::string result = fresh();
-    line(result + " = plm.layer_norm " + x + ", %gamma {epsilon = 1.0e-12 : "
-         "f64} : (" + type(8) + ", tensor<8xf32>) -> " + type(8));
+    line(result + " = plm.layer_norm " + x +
+         ", %gamma {epsilon = 1.0e-12 : "
+         "f64} : (" +
+         type(8) + ", tensor<8xf32>) -> " + type(8));
     return result;
   }
   std::string layer(const std::string &x, int64_t index) {

@@ -1,4 +1,5 @@
-//===- CodeGenEncoderTest.cpp - Compiled encoders against the interpreter ---*- C++ -*-===//
+//===- CodeGenEncoderTest.cpp - Compiled encoders against the interpreter ---*-
+//C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -23,7 +24,9 @@ std::string encoder(const Shape &s, bool mask, llvm::StringRef tail,
   int64_t qk = s.heads * s.headSize, v = s.heads * s.valueSize, h = s.hidden;
   std::string text = "module {\n";
   auto add = [&](llvm::StringRef name, llvm::ArrayRef<int64_t> shape,
-                 float scale) { text += parameter(random, name, shape, scale); };
+                 float scale) {
+    text += parameter(random, name, shape, scale);
+  };
   add("word", {50, h}, 1);
   add("position", {40, h}, 1);
   add("type", {2, h}, 1);
@@ -88,8 +91,8 @@ std::string encoder(const Shape &s, bool mask, llvm::StringRef tail,
                           "tensor<{4}xf32>) -> {3}\n",
                           result, x, index, th, h);
   };
-  auto addOp = [&](llvm::StringRef result, llvm::StringRef a,
-                   llvm::StringRef b, llvm::StringRef typeB) {
+  auto addOp = [&](llvm::StringRef result, llvm::StringRef a, llvm::StringRef b,
+                   llvm::StringRef typeB) {
     text += llvm::formatv("%{0} = plm.binary add %{1}, %{2} : ({3}, {4}) -> "
                           "{3}\n",
                           result, a, b, th, typeB);
@@ -118,8 +121,8 @@ std::string encoder(const Shape &s, bool mask, llvm::StringRef tail,
   addOp("r1", "x", "o", th);
   norm("y", "r1", 1);
   linear("f1", "y", "w1", "b1", h, s.ffn);
-  text += llvm::formatv("%f2 = plm.activation gelu %f1 : ({0}) -> {0}\n",
-                        t(s.ffn));
+  text +=
+      llvm::formatv("%f2 = plm.activation gelu %f1 : ({0}) -> {0}\n", t(s.ffn));
   linear("f3", "f2", "w2", "b2", s.ffn, h);
   addOp("r2", "f3", "y", th);
   norm("z", "r2", 2);
@@ -128,8 +131,8 @@ std::string encoder(const Shape &s, bool mask, llvm::StringRef tail,
 }
 
 std::string hiddenType(int64_t h) {
-  return llvm::formatv(
-      "tensor<?x?x{0}xf32, #plm.dims<\"b\", \"s\", \"{0}\">>", h);
+  return llvm::formatv("tensor<?x?x{0}xf32, #plm.dims<\"b\", \"s\", \"{0}\">>",
+                       h);
 }
 std::string pooledType(int64_t h) {
   return llvm::formatv("tensor<?x{0}xf32, #plm.dims<\"b\", \"{0}\">>", h);
@@ -140,8 +143,9 @@ enum class Padding { None, Right, Left, Holes };
 HostTensor makeMask(int64_t batch, int64_t length, Padding padding) {
   HostTensor mask(DType::I64, {batch, length});
   for (int64_t b = 0; b < batch; ++b) {
-    int64_t kept = padding == Padding::None ? length
-                                            : std::max<int64_t>(1, length - 3 * b - 1);
+    int64_t kept = padding == Padding::None
+                       ? length
+                       : std::max<int64_t>(1, length - 3 * b - 1);
     for (int64_t s = 0; s < length; ++s)
       mask.as<int64_t>()[b * length + s] =
           padding == Padding::Left    ? s >= length - kept
@@ -161,14 +165,13 @@ void runAll(const std::string &text, bool tokenOutput, bool usesMask,
     ASSERT_TRUE(bool(context)) << llvm::toString(context.takeError());
     for (int64_t batch : {1, 3})
       for (int64_t length : {1, 7, 16, 33})
-        for (Padding padding : {Padding::None, Padding::Right, Padding::Left,
-                                Padding::Holes}) {
+        for (Padding padding :
+             {Padding::None, Padding::Right, Padding::Left, Padding::Holes}) {
           SCOPED_TRACE(llvm::formatv("{0}x{1} padding {2} threads {3}", batch,
                                      length, int(padding), threads)
                            .str());
           HostTensor mask = makeMask(batch, length, padding);
-          std::vector<HostTensor> inputs{random.ints({batch, length}, 50),
-                                         mask,
+          std::vector<HostTensor> inputs{random.ints({batch, length}, 50), mask,
                                          random.ints({batch, length}, 2)};
           auto got = (*context)->run(inputs);
           ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
@@ -233,6 +236,37 @@ TEST(CodeGenEncoder, MeanMaxPoolAndNormalize) {
   }
 }
 
+/// What the kernels do not cover is decomposed: attention without a mask, but
+/// pooling with one.
+TEST(CodeGenEncoder, PoolUnderAnotherMaskThanAttention) {
+  for (const char *kind : {"mean", "max"}) {
+    std::string type = pooledType(30);
+    runAll(encoder(shapes[1], false,
+                   "%p = plm.pool " + std::string(kind) + " %z mask %mask : (" +
+                       hiddenType(30) +
+                       ", tensor<?x?xi64, #plm.dims<\"b\", \"s\">>) -> " +
+                       type + "\nreturn %p : " + type + "\n",
+                   type),
+           false, true);
+  }
+}
+
+/// A second attention under another mask.
+TEST(CodeGenEncoder, TwoMasks) {
+  std::string type = hiddenType(30);
+  std::string ids = "tensor<?x?xi64, #plm.dims<\"b\", \"s\">>";
+  CompileOptions options;
+  options.computePadding = true;
+  runAll(
+      encoder(shapes[1], true,
+              "%second = plm.attention %z, %z, %z mask %types {num_heads = 3 "
+              ": i64, scale = 0.3 : f64} : (" +
+                  type + ", " + type + ", " + type + ", " + ids + ") -> " +
+                  type + "\nreturn %second : " + type + "\n",
+              type),
+      true, false, options);
+}
+
 /// A tensor operation that mixes positions: padding has to be computed.
 TEST(CodeGenEncoder, UnrecognisedReaderOfTokens) {
   std::string type = pooledType(30);
@@ -247,12 +281,10 @@ TEST(CodeGenEncoder, FullyMaskedRowIsFinite) {
   std::string type = hiddenType(30);
   std::string pooled = pooledType(30);
   for (bool first : {false, true}) {
-    std::string tail =
-        first ? "%p = plm.pool first %z : (" + type + ") -> " + pooled +
-                    "\nreturn %p : " + pooled + "\n"
-              : "return %z : " + type + "\n";
-    auto model =
-        compile(encoder(shapes[1], true, tail, first ? pooled : type));
+    std::string tail = first ? "%p = plm.pool first %z : (" + type + ") -> " +
+                                   pooled + "\nreturn %p : " + pooled + "\n"
+                             : "return %z : " + type + "\n";
+    auto model = compile(encoder(shapes[1], true, tail, first ? pooled : type));
     ASSERT_TRUE(model);
     auto context = model->createContext(1);
     Random random(5);
@@ -269,8 +301,8 @@ TEST(CodeGenEncoder, FullyMaskedRowIsFinite) {
 
 TEST(CodeGenEncoder, RefusesWhatIsWrong) {
   std::string type = hiddenType(30);
-  auto model = compile(encoder(shapes[1], true, "return %z : " + type + "\n",
-                               type));
+  auto model =
+      compile(encoder(shapes[1], true, "return %z : " + type + "\n", type));
   ASSERT_TRUE(model);
   auto context = model->createContext(1);
   Random random(5);

@@ -1,4 +1,5 @@
-//===- CodeGenTensorOpsTest.cpp - Compiled tensor operations against the interpreter ---*- C++ -*-===//
+//===- CodeGenTensorOpsTest.cpp - Compiled tensor operations against the
+//interpreter ---*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -45,8 +46,8 @@ void check(llvm::StringRef op, llvm::ArrayRef<Argument> arguments,
     text += (i ? ", %" : "%") + std::to_string(i) + ": " + arguments[i].type;
     inputs.push_back(arguments[i].value);
   }
-  text += ") -> " + resultType.str() + " {\n%r = " + op.str() + "\nreturn %r : " +
-          resultType.str() + "\n}\n";
+  text += ") -> " + resultType.str() + " {\n%r = " + op.str() +
+          "\nreturn %r : " + resultType.str() + "\n}\n";
   auto want = interpretText(text, inputs);
   ASSERT_EQ(want.size(), 1u);
   auto model = compile(text);
@@ -71,15 +72,15 @@ HostTensor special() {
 
 TEST(CodeGenTensorOps, Unary) {
   std::string t = type("n");
-  for (const char *kind : {"neg", "abs", "floor", "ceil", "round", "sign",
-                           "erf", "reciprocal"})
+  for (const char *kind :
+       {"neg", "abs", "floor", "ceil", "round", "sign", "erf", "reciprocal"})
     check(std::string("plm.unary ") + kind + " %0 : (" + t + ") -> " + t,
           {{t, special()}}, t, 4e-7);
   HostTensor positive = Random(1).floats({37});
   for (int64_t i = 0; i < 37; ++i)
     positive.as<float>()[i] = std::abs(positive.as<float>()[i]) + 1e-3f;
-  for (const char *kind : {"exp", "log", "sqrt", "rsqrt", "sin", "cos",
-                           "softplus", "erf"})
+  for (const char *kind :
+       {"exp", "log", "sqrt", "rsqrt", "sin", "cos", "softplus", "erf"})
     check(std::string("plm.unary ") + kind + " %0 : (" + t + ") -> " + t,
           {{t, positive}}, t, 1e-6);
   std::string b = type("n", "i1");
@@ -114,7 +115,8 @@ TEST(CodeGenTensorOps, FloatBinaryWithBroadcasting) {
 TEST(CodeGenTensorOps, IntegerBinary) {
   std::string t = type("n", "i64"), flag = type("n", "i1");
   HostTensor x(DType::I64, {6}), y(DType::I64, {6});
-  const int64_t xs[] = {7, -7, 7, -7, 0, 1LL << 40}, ys[] = {3, 3, -3, -3, 5, 7};
+  const int64_t xs[] = {7, -7, 7, -7, 0, 1LL << 40},
+                ys[] = {3, 3, -3, -3, 5, 7};
   std::copy(xs, xs + 6, x.as<int64_t>());
   std::copy(ys, ys + 6, y.as<int64_t>());
   for (const char *kind : {"add", "sub", "mul", "div", "mod", "min", "max"})
@@ -183,11 +185,10 @@ TEST(CodeGenTensorOps, Gather) {
 
 TEST(CodeGenTensorOps, GatherRefusesIndicesOutOfRange) {
   std::string data = type("5,3"), ids = type("n", "i64");
-  auto model = compile("func.func @forward(%0: " + data + ", %1: " + ids +
-                       ") -> " + type("n,3") +
-                       " {\n%r = plm.gather %0, %1 axis 0 : (" + data + ", " +
-                       ids + ") -> " + type("n,3") + "\nreturn %r : " +
-                       type("n,3") + "\n}\n");
+  auto model = compile(
+      "func.func @forward(%0: " + data + ", %1: " + ids + ") -> " +
+      type("n,3") + " {\n%r = plm.gather %0, %1 axis 0 : (" + data + ", " +
+      ids + ") -> " + type("n,3") + "\nreturn %r : " + type("n,3") + "\n}\n");
   ASSERT_TRUE(model);
   auto context = model->createContext(1);
   Random random(1);
@@ -220,8 +221,8 @@ TEST(CodeGenTensorOps, Reductions) {
               type("n,3", "i64") + ") -> " + type("n", "i64"),
           {{type("n,3", "i64"), i}}, type("n", "i64"), 0);
   for (int axis : {0, 1, 2})
-    check("plm.softmax %0 axis " + std::to_string(axis) + " : (" + a +
-              ") -> " + a,
+    check("plm.softmax %0 axis " + std::to_string(axis) + " : (" + a + ") -> " +
+              a,
           {{a, x}}, a);
   check("plm.cumsum %0 axis 1 exclusive reverse : (" + a + ") -> " + a,
         {{a, x}}, a);
@@ -255,8 +256,8 @@ TEST(CodeGenTensorOps, Select) {
   HostTensor flags(DType::Bool, {3, 1});
   flags.as<uint8_t>()[1] = 1;
   check("plm.select %0, %1, %2 : (" + f + ", " + a + ", " + a + ") -> " + a,
-        {{f, flags}, {a, random.floats({3, 4})}, {a, random.floats({3, 4})}},
-        a, 0);
+        {{f, flags}, {a, random.floats({3, 4})}, {a, random.floats({3, 4})}}, a,
+        0);
 }
 
 TEST(CodeGenTensorOps, Activations) {
@@ -273,9 +274,9 @@ TEST(CodeGenTensorOps, Activations) {
 TEST(CodeGenTensorOps, PassThroughAndRepeatedOutputs) {
   std::string t = type("n,2");
   std::string text = "func.func @forward(%0: " + t + ") -> (" + t + ", " + t +
-                     ", " + t + ") {\n%r = plm.unary neg %0 : (" + t +
-                     ") -> " + t + "\nreturn %r, %0, %r : " + t + ", " + t +
-                     ", " + t + "\n}\n";
+                     ", " + t + ") {\n%r = plm.unary neg %0 : (" + t + ") -> " +
+                     t + "\nreturn %r, %0, %r : " + t + ", " + t + ", " + t +
+                     "\n}\n";
   auto model = compile(text);
   ASSERT_TRUE(model);
   auto context = model->createContext(2);

@@ -1,4 +1,5 @@
-//===- CompileAndRun.h - Compile IR text and compare with the interpreter ---*- C++ -*-===//
+//===- CompileAndRun.h - Compile IR text and compare with the interpreter ---*-
+//C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -8,11 +9,11 @@
 #ifndef PLMC_TEST_UNIT_COMPILEANDRUN_H
 #define PLMC_TEST_UNIT_COMPILEANDRUN_H
 
+#include "mlir/Parser/Parser.h"
 #include "plmc/CodeGen/Compile.h"
 #include "plmc/Execution/LoadedModel.h"
 #include "plmc/InitAll.h"
 #include "plmc/Interpreter/Interpreter.h"
-#include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
 #include <gtest/gtest.h>
 #include <random>
@@ -79,8 +80,7 @@ inline std::unique_ptr<LoadedModel> compile(llvm::StringRef text,
   static int counter = 0;
   std::string path = PLMC_TEST_TMP "/compiled" + std::to_string(counter++) +
                      "-" + std::to_string(getpid()) + ".so";
-  auto result =
-      emitLibrary(*module, options, OutputKind::SharedLibrary, path);
+  auto result = emitLibrary(*module, options, OutputKind::SharedLibrary, path);
   if (!result) {
     ADD_FAILURE() << llvm::toString(result.takeError());
     return nullptr;
@@ -94,12 +94,12 @@ inline std::unique_ptr<LoadedModel> compile(llvm::StringRef text,
   return std::move(*model);
 }
 
-inline std::vector<HostTensor> interpretText(llvm::StringRef text,
-                                             llvm::ArrayRef<HostTensor> inputs) {
+inline std::vector<HostTensor>
+interpretText(llvm::StringRef text, llvm::ArrayRef<HostTensor> inputs) {
   auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context());
   EXPECT_TRUE(module);
-  auto result = interpret(
-      module->lookupSymbol<mlir::func::FuncOp>("forward"), inputs);
+  auto result =
+      interpret(module->lookupSymbol<mlir::func::FuncOp>("forward"), inputs);
   if (!result) {
     ADD_FAILURE() << llvm::toString(result.takeError());
     return {};
@@ -115,8 +115,7 @@ inline void expectClose(const HostTensor &actual, const HostTensor &expected,
   ASSERT_EQ(llvm::ArrayRef<int64_t>(actual.shape),
             llvm::ArrayRef<int64_t>(expected.shape));
   double scale = 0, error = 0;
-  int64_t inner =
-      mask ? expected.numElements() / mask->numElements() : 1;
+  int64_t inner = mask ? expected.numElements() / mask->numElements() : 1;
   for (int64_t i = 0; i < expected.numElements(); ++i) {
     double want = expected.getDouble(i), got = actual.getDouble(i);
     if (mask && !mask->getInt(i / inner)) {

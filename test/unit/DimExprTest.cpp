@@ -25,14 +25,14 @@ TEST(DimExpr, CanonicalForm) {
 }
 
 TEST(DimExpr, Malformed) {
-  for (const char *text : {"", "a+", "*a", "a b", "9223372036854775808", "a//b"})
+  for (const char *text :
+       {"", "a+", "*a", "a b", "9223372036854775808", "a//b"})
     EXPECT_FALSE(DimExpr::parse(text)) << text;
 }
 
 TEST(DimExpr, DivideExactly) {
   EXPECT_EQ(parse("12*b*s").divideExactly(parse("b*s")), parse("12"));
-  EXPECT_EQ((parse("s") + DimExpr(1)) * parse("b"),
-            parse("b*s + b"));
+  EXPECT_EQ((parse("s") + DimExpr(1)) * parse("b"), parse("b*s + b"));
   EXPECT_EQ(parse("b*s + b").divideExactly(parse("s + 1")), parse("b"));
   EXPECT_EQ(parse("b*s + b").divideExactly(parse("b")), parse("s + 1"));
   EXPECT_FALSE(parse("b*s").divideExactly(parse("s + 1")));

@@ -1,4 +1,5 @@
-//===- EndToEndTest.cpp - Exported models, compiled, against ONNX Runtime ---*- C++ -*-===//
+//===- EndToEndTest.cpp - Exported models, compiled, against ONNX Runtime ---*-
+//C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -52,8 +53,7 @@ std::unique_ptr<LoadedModel> compileFile(const std::string &name,
   }
   std::string path = std::string(PLMC_TEST_TMP "/e2e-") + name + "-" +
                      std::to_string(getpid()) + ".so";
-  auto result =
-      emitLibrary(**module, options, OutputKind::SharedLibrary, path);
+  auto result = emitLibrary(**module, options, OutputKind::SharedLibrary, path);
   if (!result) {
     ADD_FAILURE() << llvm::toString(result.takeError());
     return nullptr;
@@ -70,8 +70,7 @@ std::unique_ptr<LoadedModel> compileFile(const std::string &name,
 void compare(const std::string &name, const CompileOptions &options) {
   auto model = compileFile(name, options);
   ASSERT_TRUE(model);
-  auto arrays =
-      readNpz(std::string(PLMC_TEST_FIXTURES "/") + name + ".npz");
+  auto arrays = readNpz(std::string(PLMC_TEST_FIXTURES "/") + name + ".npz");
   ASSERT_TRUE(bool(arrays)) << llvm::toString(arrays.takeError());
   std::set<std::string> cases;
   for (const auto &[key, array] : *arrays)
@@ -170,7 +169,6 @@ TEST(EndToEndOptions, EveryCpuLevel) {
     auto model = LoadedModel::open(path);
     llvm::sys::fs::remove(path);
     ASSERT_FALSE(bool(model));
-    EXPECT_NE(llvm::toString(model.takeError()).find("avx"),
-              std::string::npos);
+    EXPECT_NE(llvm::toString(model.takeError()).find("avx"), std::string::npos);
   }
 }

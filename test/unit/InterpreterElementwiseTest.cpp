@@ -22,18 +22,22 @@ TEST_F(ElementwiseTest, UnaryFloats) {
   expectTensor(eval("neg"), {4}, {1.5, -0.5, -2.5, -4});
   expectTensor(eval("abs"), {4}, {1.5, 0.5, 2.5, 4});
   expectTensor(eval("exp"), {4}, {0.22313016, 1.6487213, 12.182494, 54.59815});
-  expectTensor(eval("log"), {4}, {notANumber, -0.6931472, 0.9162907, 1.3862944});
+  expectTensor(eval("log"), {4},
+               {notANumber, -0.6931472, 0.9162907, 1.3862944});
   expectTensor(eval("sqrt"), {4}, {notANumber, 0.70710678, 1.5811388, 2});
   expectTensor(eval("rsqrt"), {4}, {notANumber, 1.4142136, 0.6324555, 0.5});
   expectTensor(eval("reciprocal"), {4}, {-0.6666667, 2, 0.4, 0.25});
   expectTensor(eval("erf"), {4}, {-0.9661051, 0.5204999, 0.9995930, 1});
   expectTensor(eval("floor"), {4}, {-2, 0, 2, 4});
   expectTensor(eval("ceil"), {4}, {-1, 1, 3, 4});
-  expectTensor(eval("sin"), {4}, {-0.9974950, 0.4794255, 0.5984721, -0.7568025});
-  expectTensor(eval("cos"), {4}, {0.0707372, 0.8775826, -0.8011436, -0.6536436});
+  expectTensor(eval("sin"), {4},
+               {-0.9974950, 0.4794255, 0.5984721, -0.7568025});
+  expectTensor(eval("cos"), {4},
+               {0.0707372, 0.8775826, -0.8011436, -0.6536436});
   expectTensor(eval("sign"), {4}, {-1, 1, 1, 1});
   expectTensor(eval("round"), {4}, {-2, 0, 2, 4}); // half to even
-  expectTensor(eval("softplus"), {4}, {0.2014133, 0.9740770, 2.5788897, 4.0181499});
+  expectTensor(eval("softplus"), {4},
+               {0.2014133, 0.9740770, 2.5788897, 4.0181499});
 }
 
 TEST_F(ElementwiseTest, UnaryPredicatesAndIntegers) {
@@ -133,8 +137,8 @@ TEST_F(ElementwiseTest, IntegerDivisionFailures) {
   auto message = [&](const std::string &kind, const HostTensor &a,
                      const HostTensor &b, const std::string &type) {
     return fail("%a: " + type + ", %b: " + type, type,
-                "%r = plm.binary " + kind + " %a, %b : (" + type + ", " +
-                    type + ") -> " + type,
+                "%r = plm.binary " + kind + " %a, %b : (" + type + ", " + type +
+                    ") -> " + type,
                 {a, b});
   };
   HostTensor least(DType::I64, {1});
@@ -146,20 +150,19 @@ TEST_F(ElementwiseTest, IntegerDivisionFailures) {
                   "overflows");
   EXPECT_CONTAINS(message("mod", least, i64({1}, {0}), "tensor<1xi64>"),
                   "modulo by zero");
-  EXPECT_CONTAINS(message("pow", i64({1}, {0}), i64({1}, {-1}),
-                          "tensor<1xi64>"),
-                  "negative power");
+  EXPECT_CONTAINS(
+      message("pow", i64({1}, {0}), i64({1}, {-1}), "tensor<1xi64>"),
+      "negative power");
 }
 
 TEST_F(ElementwiseTest, Select) {
-  expectTensor(
-      run("%c: tensor<2x1xi1>, %t: tensor<f32>, %f: tensor<1x3xf32>",
-          "tensor<2x3xf32>",
-          "%r = plm.select %c, %t, %f : (tensor<2x1xi1>, tensor<f32>, "
-          "tensor<1x3xf32>) -> tensor<2x3xf32>",
-          {makeTensor(DType::Bool, {2, 1}, {1, 0}), f32({}, {-9}),
-           f32({1, 3}, {1, 2, 3})}),
-      {2, 3}, {-9, -9, -9, 1, 2, 3});
+  expectTensor(run("%c: tensor<2x1xi1>, %t: tensor<f32>, %f: tensor<1x3xf32>",
+                   "tensor<2x3xf32>",
+                   "%r = plm.select %c, %t, %f : (tensor<2x1xi1>, tensor<f32>, "
+                   "tensor<1x3xf32>) -> tensor<2x3xf32>",
+                   {makeTensor(DType::Bool, {2, 1}, {1, 0}), f32({}, {-9}),
+                    f32({1, 3}, {1, 2, 3})}),
+               {2, 3}, {-9, -9, -9, 1, 2, 3});
 }
 
 TEST_F(ElementwiseTest, Casts) {
@@ -171,15 +174,15 @@ TEST_F(ElementwiseTest, Casts) {
                   makeTensor(DType::F64, {1}, {1e300}))
                 .getInt(0),
             INT64_MAX);
-  expectTensor(unary("cast", "", "tensor<2xf32>", "tensor<2xui8>",
-                     f32({2}, {-3, 300})),
-               {2}, {0, 255});
+  expectTensor(
+      unary("cast", "", "tensor<2xf32>", "tensor<2xui8>", f32({2}, {-3, 300})),
+      {2}, {0, 255});
   expectTensor(unary("cast", "", "tensor<3xf32>", "tensor<3xi1>",
                      f32({3}, {0.5, 0, notANumber})),
                {3}, {1, 0, 1});
-  expectTensor(unary("cast", "", "tensor<2xi64>", "tensor<2xi8>",
-                     i64({2}, {300, -1})),
-               {2}, {44, -1});
+  expectTensor(
+      unary("cast", "", "tensor<2xi64>", "tensor<2xi8>", i64({2}, {300, -1})),
+      {2}, {44, -1});
   expectTensor(unary("cast", "", "tensor<2xi1>", "tensor<2xf32>",
                      makeTensor(DType::Bool, {2}, {1, 0})),
                {2}, {1, 0});
@@ -192,9 +195,9 @@ TEST_F(ElementwiseTest, Casts) {
   // 2^53 + 1 rounded once: by way of double it would land on 2^53.
   HostTensor large(DType::I64, {1});
   large.setInt(0, (int64_t(1) << 54) + (int64_t(1) << 30) + 1);
-  EXPECT_EQ(unary("cast", "", "tensor<1xi64>", "tensor<1xf32>", large)
-                .as<float>()[0],
-            static_cast<float>(large.getInt(0)));
+  EXPECT_EQ(
+      unary("cast", "", "tensor<1xi64>", "tensor<1xf32>", large).as<float>()[0],
+      static_cast<float>(large.getInt(0)));
 }
 
 } // namespace plmc

@@ -13,9 +13,9 @@ using TensorOpsTest = InterpreterTesting;
 
 TEST_F(TensorOpsTest, Movement) {
   HostTensor x = f32({2, 3}, {1, 2, 3, 4, 5, 6});
-  expectTensor(unary("transpose", "[1, 0]", "tensor<2x3xf32>",
-                     "tensor<3x2xf32>", x),
-               {3, 2}, {1, 4, 2, 5, 3, 6});
+  expectTensor(
+      unary("transpose", "[1, 0]", "tensor<2x3xf32>", "tensor<3x2xf32>", x),
+      {3, 2}, {1, 4, 2, 5, 3, 6});
   expectTensor(unary("reshape", "", "tensor<2x3xf32>", "tensor<3x1x2xf32>", x),
                {3, 1, 2}, {1, 2, 3, 4, 5, 6});
   expectTensor(unary("broadcast", "", "tensor<3xf32>", "tensor<2x3xf32>",
@@ -37,12 +37,11 @@ TEST_F(TensorOpsTest, Slices) {
                {1, 2}, {11, 13});
   // Backwards, from a start given by a dimension.
   std::string type = "tensor<?xi64, #plm.dims<\"n\">>";
-  expectTensor(unary("slice", "[\"n - 1\"] [-1]", type, type,
-                     i64({3}, {7, 8, 9})),
-               {3}, {9, 8, 7});
+  expectTensor(
+      unary("slice", "[\"n - 1\"] [-1]", type, type, i64({3}, {7, 8, 9})), {3},
+      {9, 8, 7});
   std::string result = "tensor<?xi64, #plm.dims<\"n - 2\">>";
-  expectTensor(unary("slice", "[\"2\"] [1]", type, result,
-                     i64({2}, {7, 8})),
+  expectTensor(unary("slice", "[\"2\"] [1]", type, result, i64({2}, {7, 8})),
                {0}, {});
   EXPECT_CONTAINS(fail("%a: " + type, "tensor<2xi64>",
                        "%r = plm.slice %a [\"n - 3\"] [1] : (" + type +
@@ -55,8 +54,8 @@ TEST_F(TensorOpsTest, Slices) {
                        {i64({2}, {7, 8})}),
                   "leave the 2 there are");
   // One element far apart from nothing: the step does not matter.
-  expectTensor(unary("slice", "[\"1\"] [9223372036854775807]",
-                     "tensor<2xi64>", "tensor<1xi64>", i64({2}, {7, 8})),
+  expectTensor(unary("slice", "[\"1\"] [9223372036854775807]", "tensor<2xi64>",
+                     "tensor<1xi64>", i64({2}, {7, 8})),
                {1}, {8});
 }
 
@@ -180,14 +179,13 @@ TEST_F(TensorOpsTest, Reduce) {
 }
 
 TEST_F(TensorOpsTest, Softmax) {
-  expectTensor(unary("softmax", "axis 1", "tensor<2x2xf32>",
-                     "tensor<2x2xf32>", f32({2, 2}, {0, 1, 1000, 1001})),
+  expectTensor(unary("softmax", "axis 1", "tensor<2x2xf32>", "tensor<2x2xf32>",
+                     f32({2, 2}, {0, 1, 1000, 1001})),
                {2, 2}, {0.2689414, 0.7310586, 0.2689414, 0.7310586});
-  expectTensor(unary("softmax", "axis 0", "tensor<2x2xf32>",
-                     "tensor<2x2xf32>", f32({2, 2}, {0, 5, 1, 5})),
+  expectTensor(unary("softmax", "axis 0", "tensor<2x2xf32>", "tensor<2x2xf32>",
+                     f32({2, 2}, {0, 5, 1, 5})),
                {2, 2}, {0.2689414, 0.5, 0.7310586, 0.5});
-  expectTensor(unary("softmax", "axis 1", "tensor<2x2xf32>",
-                     "tensor<2x2xf32>",
+  expectTensor(unary("softmax", "axis 1", "tensor<2x2xf32>", "tensor<2x2xf32>",
                      f32({2, 2}, {-infinity, -infinity, -infinity, 3})),
                {2, 2}, {notANumber, notANumber, 0, 1});
 }
@@ -195,8 +193,7 @@ TEST_F(TensorOpsTest, Softmax) {
 TEST_F(TensorOpsTest, CumSum) {
   HostTensor x = i64({2, 3}, {1, 2, 3, 4, 5, 6});
   auto eval = [&](const std::string &attributes) {
-    return unary("cumsum", attributes, "tensor<2x3xi64>", "tensor<2x3xi64>",
-                 x);
+    return unary("cumsum", attributes, "tensor<2x3xi64>", "tensor<2x3xi64>", x);
   };
   expectTensor(eval("axis 1"), {2, 3}, {1, 3, 6, 4, 9, 15});
   expectTensor(eval("axis 1 exclusive"), {2, 3}, {0, 1, 3, 0, 4, 9});

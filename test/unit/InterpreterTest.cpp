@@ -109,12 +109,11 @@ TEST_F(InterpreterTest, DimensionsThatOverflowAreErrors) {
 }
 
 TEST_F(InterpreterTest, AbsurdSizesAreRefused) {
-  EXPECT_CONTAINS(
-      fail("%a: tensor<1xf32>", "tensor<1000000x1000000xf32>",
-           "%r = plm.broadcast %a : (tensor<1xf32>) -> "
-           "tensor<1000000x1000000xf32>",
-           {f32({1}, {1})}),
-      "over 16 GiB");
+  EXPECT_CONTAINS(fail("%a: tensor<1xf32>", "tensor<1000000x1000000xf32>",
+                       "%r = plm.broadcast %a : (tensor<1xf32>) -> "
+                       "tensor<1000000x1000000xf32>",
+                       {f32({1}, {1})}),
+                  "over 16 GiB");
   EXPECT_CONTAINS(
       fail("%a: tensor<?xf32, #plm.dims<\"n\">>",
            "tensor<?xf32, #plm.dims<\"n - 3\">>",
@@ -125,11 +124,11 @@ TEST_F(InterpreterTest, AbsurdSizesAreRefused) {
 }
 
 TEST_F(InterpreterTest, ErrorsNameTheNode) {
-  std::string message = fail(
-      "%a: tensor<1xi64>, %b: tensor<1xi64>", "tensor<1xi64>",
-      "%r = plm.binary div %a, %b : (tensor<1xi64>, tensor<1xi64>) -> "
-      "tensor<1xi64> loc(\"encoder/Div_3 (Div)\")",
-      {i64({1}, {1}), i64({1}, {0})});
+  std::string message =
+      fail("%a: tensor<1xi64>, %b: tensor<1xi64>", "tensor<1xi64>",
+           "%r = plm.binary div %a, %b : (tensor<1xi64>, tensor<1xi64>) -> "
+           "tensor<1xi64> loc(\"encoder/Div_3 (Div)\")",
+           {i64({1}, {1}), i64({1}, {0})});
   EXPECT_EQ(message, "node 'encoder/Div_3 (Div)': plm.binary: integer division "
                      "by zero");
 }
@@ -196,8 +195,11 @@ func.func @forward() -> tensor<1xf32> {
 
 TEST_F(InterpreterTest, AttributesAndBack) {
   HostTensor tensors[] = {
-      f32({2, 2}, {1, 2, 3, -4}), f32({2}, {5, 5}), f32({}, {7}),
-      f32({0, 3}, {}), i64({3}, {1, -2, 3}),
+      f32({2, 2}, {1, 2, 3, -4}),
+      f32({2}, {5, 5}),
+      f32({}, {7}),
+      f32({0, 3}, {}),
+      i64({3}, {1, -2, 3}),
       makeTensor(DType::Bool, {3}, {1, 0, 1}),
       makeTensor(DType::Bool, {2}, {1, 1}),
       makeTensor(DType::Bool, {9}, {1, 0, 1, 1, 0, 0, 0, 0, 1}),
@@ -216,9 +218,8 @@ TEST_F(InterpreterTest, AttributesAndBack) {
   }
   EXPECT_TRUE(attrFromTensor(tensors[1], &context).isSplat());
   // As the parser makes them, not only as we do.
-  auto parsed = cast<ElementsAttr>(
-      mlir::parseAttribute("dense<[true, false, true]> : tensor<3xi1>",
-                           &context));
+  auto parsed = cast<ElementsAttr>(mlir::parseAttribute(
+      "dense<[true, false, true]> : tensor<3xi1>", &context));
   expectTensor(llvm::cantFail(tensorFromAttr(parsed)), {3}, {1, 0, 1});
 }
 

@@ -1,4 +1,5 @@
-//===- InterpreterTesting.h - Helpers of the interpreter's tests --*- C++ -*-===//
+//===- InterpreterTesting.h - Helpers of the interpreter's tests --*- C++
+//-*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -8,9 +9,9 @@
 #ifndef PLMC_TEST_UNIT_INTERPRETERTESTING_H
 #define PLMC_TEST_UNIT_INTERPRETERTESTING_H
 
+#include "mlir/Parser/Parser.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Interpreter/Interpreter.h"
-#include "mlir/Parser/Parser.h"
 #include <cmath>
 #include <gtest/gtest.h>
 
@@ -95,8 +96,7 @@ protected:
 
   /// The message of a run that must fail.
   std::string fail(const std::string &arguments, const std::string &result,
-                   const std::string &body,
-                   llvm::ArrayRef<HostTensor> inputs) {
+                   const std::string &body, llvm::ArrayRef<HostTensor> inputs) {
     auto outputs = runBody(arguments, result, body, inputs);
     if (!outputs)
       return llvm::toString(outputs.takeError());

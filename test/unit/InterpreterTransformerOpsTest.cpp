@@ -45,14 +45,15 @@ TEST_F(TransformerOpsTest, Linear) {
   HostTensor weight = f32({2, 3}, {1, 0, -1, 2, 1, 0});
   HostTensor bias = f32({3}, {10, 20, 30});
   std::string out = "tensor<1x2x3xf32>";
-  expectTensor(binary("linear", "", "tensor<1x2x2xf32>", "tensor<2x3xf32>",
-                      out, x, weight),
+  expectTensor(binary("linear", "", "tensor<1x2x2xf32>", "tensor<2x3xf32>", out,
+                      x, weight),
                {1, 2, 3}, {5, 2, -1, 11, 4, -3});
   expectTensor(run("%x: tensor<1x2x2xf32>, %w: tensor<2x3xf32>, "
                    "%b: tensor<3xf32>",
                    out,
                    "%r = plm.linear %x, %w bias %b : (tensor<1x2x2xf32>, "
-                   "tensor<2x3xf32>, tensor<3xf32>) -> " + out,
+                   "tensor<2x3xf32>, tensor<3xf32>) -> " +
+                       out,
                    {x, weight, bias}),
                {1, 2, 3}, {15, 22, 29, 21, 24, 27});
   expectTensor(run("%x: tensor<1x2x2xf32>, %w: tensor<3x2xf32>, "
@@ -65,8 +66,8 @@ TEST_F(TransformerOpsTest, Linear) {
                {1, 2, 3}, {15, 22, 29, 21, 24, 27});
   // Weights of another width.
   HostTensor half = makeTensor(DType::F16, {2, 3}, {1, 0, -1, 2, 1, 0});
-  expectTensor(binary("linear", "", "tensor<1x2x2xf32>", "tensor<2x3xf16>",
-                      out, x, half),
+  expectTensor(binary("linear", "", "tensor<1x2x2xf32>", "tensor<2x3xf16>", out,
+                      x, half),
                {1, 2, 3}, {5, 2, -1, 11, 4, -3});
 }
 
@@ -87,24 +88,29 @@ TEST_F(TransformerOpsTest, AttentionWithUnequalHeadSizes) {
                                  infinity, notANumber});
   auto eval = [&](const HostTensor &mask, const std::string &type) {
     return run("%q: tensor<1x2x2xf32>, %k: tensor<1x3x2xf32>, "
-               "%v: tensor<1x3x4xf32>, %m: " + type,
+               "%v: tensor<1x3x4xf32>, %m: " +
+                   type,
                "tensor<1x2x4xf32>", withMask(attentionBody, type),
                {q, k, v, mask});
   };
   // Key 2 is masked, so that its values do not matter. Query 0: head 0 has
   // scores 0, 0; head 1 has 0.5 * 2 * {1, 0}. Query 1 the other way round.
   const double p = 0.7310585786; // e / (e + 1)
-  std::vector<double> expected = {3, 4, 3 * p + 7 * (1 - p),
+  std::vector<double> expected = {3,
+                                  4,
+                                  3 * p + 7 * (1 - p),
                                   4 * p + 8 * (1 - p),
-                                  1 * (1 - p) + 5 * p, 2 * (1 - p) + 6 * p,
-                                  5, 6};
+                                  1 * (1 - p) + 5 * p,
+                                  2 * (1 - p) + 6 * p,
+                                  5,
+                                  6};
   expectTensor(eval(i64({1, 3}, {1, 1, 0}), "tensor<1x3xi64>"), {1, 2, 4},
                expected);
   expectTensor(eval(f32({1, 3}, {1, -0.5, 0}), "tensor<1x3xf32>"), {1, 2, 4},
                expected);
-  expectTensor(eval(makeTensor(DType::Bool, {1, 3}, {1, 1, 0}),
-                    "tensor<1x3xi1>"),
-               {1, 2, 4}, expected);
+  expectTensor(
+      eval(makeTensor(DType::Bool, {1, 3}, {1, 1, 0}), "tensor<1x3xi1>"),
+      {1, 2, 4}, expected);
   // A single key in the middle.
   expectTensor(eval(i64({1, 3}, {0, 1, 0}), "tensor<1x3xi64>"), {1, 2, 4},
                {5, 6, 7, 8, 5, 6, 7, 8});
@@ -120,14 +126,15 @@ TEST_F(TransformerOpsTest, AttentionPerSequence) {
   expectTensor(run("%q: " + type + ", %v: " + type + ", %m: tensor<2x2xi64>",
                    type,
                    "%r = plm.attention %q, %q, %v mask %m {num_heads = 1 : "
-                   "i64, scale = 1.0 : f64} : (" + type + ", " + type + ", " +
-                       type + ", tensor<2x2xi64>) -> " + type,
+                   "i64, scale = 1.0 : f64} : (" +
+                       type + ", " + type + ", " + type +
+                       ", tensor<2x2xi64>) -> " + type,
                    {zero, v, i64({2, 2}, {1, 1, 0, 1})}),
                {2, 2, 1}, {2, 2, 30, 30});
   expectTensor(run("%q: " + type + ", %v: " + type, type,
                    "%r = plm.attention %q, %q, %v {num_heads = 1 : i64, "
-                   "scale = 1.0 : f64} : (" + type + ", " + type + ", " +
-                       type + ") -> " + type,
+                   "scale = 1.0 : f64} : (" +
+                       type + ", " + type + ", " + type + ") -> " + type,
                    {zero, v}),
                {2, 2, 1}, {2, 2, 20, 20});
 }

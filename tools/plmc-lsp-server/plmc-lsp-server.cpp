@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "plmc/InitAll.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/Tools/mlir-lsp-server/MlirLspServerMain.h"
+#include "plmc/InitAll.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;

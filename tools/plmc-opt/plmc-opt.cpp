@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "plmc/InitAll.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "plmc/InitAll.h"
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;

@@ -47,7 +47,7 @@ def parse_arguments():
     p.add_argument("--all", action="store_true",
                    help="also peaks, cold start, memory and compile time")
     p.add_argument("--json", help="write everything measured")
-    p.add_argument("--markdown", help="write the tables")
+    p.add_argument("--markdown", help="write the tables, or put them between a file's marks")
     p.add_argument("--plot", help="write a picture, .png or .svg")
     return p.parse_args()
 
@@ -212,8 +212,7 @@ def main():
     if a.json:
         common.write_json(a.json, report)
     if a.markdown:
-        with open(a.markdown, "w", encoding="utf-8") as file:
-            file.write(text)
+        reports.write_markdown(a.markdown, text)
     if a.plot:
         reports.plot(report, a.plot)
 

@@ -40,7 +40,8 @@ def _report(error):
 
 def need_file(path, what):
     if not path or not os.path.isfile(path):
-        raise BenchError("no such file: %s (%s)" % (path or "(none given)", what))
+        raise BenchError("no such file: %s (%s)" % (path, what) if path
+                         else "no file given (%s)" % what)
     return os.path.abspath(path)
 
 

@@ -27,7 +27,8 @@
 #define REG "+x"
 #endif
 #define ACCS 12
-#define FOR_ACCS(i) _Pragma("clang loop unroll(full)") for (int i = 0; i < ACCS; ++i)
+#define FOR_ACCS(i)                                                            \
+  _Pragma("clang loop unroll(full)") for (int i = 0; i < ACCS; ++i)
 
 typedef float Floats __attribute__((vector_size(WIDTH)));
 typedef int32_t Ints __attribute__((vector_size(WIDTH)));
@@ -40,9 +41,9 @@ static double now(void) {
 
 static double seconds = 0.3; /* for each figure */
 
-/* Defines NAME(): billions of operations a second of STEP on accumulators acc[i]
- * of TYPE, where one step is OPS operations. a and b: operands, zero, but not so
- * that the compiler could know. */
+/* Defines NAME(): billions of operations a second of STEP on accumulators
+ * acc[i] of TYPE, where one step is OPS operations. a and b: operands, zero,
+ * but not so that the compiler could know. */
 #define DEFINE_PEAK(NAME, TYPE, OPS, STEP)                                     \
   static double NAME(void) {                                                   \
     TYPE acc[ACCS], a, b;                                                      \
@@ -69,7 +70,8 @@ static double seconds = 0.3; /* for each figure */
 DEFINE_PEAK(peakF32, Floats, WIDTH / 4 * 2, acc[i] + a * b)
 
 #if defined(__AVX512BF16__)
-DEFINE_PEAK(peakBf16, __m512, 64, _mm512_dpbf16_ps(acc[i], (__m512bh)a, (__m512bh)b))
+DEFINE_PEAK(peakBf16, __m512, 64,
+            _mm512_dpbf16_ps(acc[i], (__m512bh)a, (__m512bh)b))
 #endif
 #if defined(__AVX512VNNI__)
 DEFINE_PEAK(peakInt8, __m512i, 128, _mm512_dpbusd_epi32(acc[i], a, b))
@@ -78,7 +80,9 @@ DEFINE_PEAK(peakInt8, __m256i, 64, _mm256_dpbusd_avx_epi32(acc[i], a, b))
 #elif defined(__AVX2__)
 /* Three instructions for what VNNI does in one. */
 DEFINE_PEAK(peakInt8, __m256i, 64,
-            _mm256_add_epi32(acc[i], _mm256_madd_epi16(_mm256_maddubs_epi16(a, acc[i]), b)))
+            _mm256_add_epi32(acc[i],
+                             _mm256_madd_epi16(_mm256_maddubs_epi16(a, acc[i]),
+                                               b)))
 #endif
 
 /* GB/s of reading `bytes` over and over. */
@@ -92,8 +96,8 @@ static double readRate(const char *data, size_t bytes) {
       Ints acc[8];
       memset(acc, 0, sizeof acc);
       for (size_t at = 0; at + step <= bytes; at += step)
-        _Pragma("clang loop unroll(full)") for (int i = 0; i < 8; ++i)
-            acc[i] |= *(const Ints *)(data + at + i * WIDTH);
+        _Pragma("clang loop unroll(full)") for (int i = 0; i < 8; ++i) acc[i] |=
+            *(const Ints *)(data + at + i * WIDTH);
       for (int i = 0; i < 8; ++i)
         __asm__ volatile("" : REG(acc[i]));
       read += bytes;

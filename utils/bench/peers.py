@@ -83,17 +83,30 @@ class OpenVino:
         core = self._ov.Core()
         model = core.read_model(path)
         if outputs:
-            kept = [model.output(name).get_node().input_value(0) for name in outputs]
+            kept = [self._source(model, name) for name in outputs]
             model = self._ov.Model(kept, model.get_parameters(), "kept")
+        precision = options.get("precision", "f32")
         self._compiled = core.compile_model(model, "CPU", {
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": options.get("precision", "f32"),
+            "INFERENCE_PRECISION_HINT": precision,
         })
+        taken = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+        if taken != precision:
+            raise ValueError("OpenVINO runs %s on this CPU, not %s" % (taken, precision))
         self.inputs = [port.get_any_name() for port in self._compiled.inputs]
         self.outputs = outputs or [p.get_any_name() for p in self._compiled.outputs]
         self._request = self._compiled.create_infer_request()
+
+    @staticmethod
+    def _source(model, name):
+        try:
+            return model.output(name).get_node().input_value(0)
+        except RuntimeError:
+            # An output that only repeats an input has lost its name here.
+            raise ValueError("OpenVINO finds no output '%s' in the model; choose the "
+                             "outputs with --outputs" % name) from None
 
     def run(self, feed):
         # Shared: nothing is copied either way, as in the other runtimes' best use.

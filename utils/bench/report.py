@@ -2,11 +2,28 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Tables and pictures of what bench.py measured."""
 
+import os
+
 from common import BenchError, host_line, table
+
+# A file that has both lines keeps all that stands outside of them.
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+
+
+def write_markdown(path, text):
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            old = file.read()
+        before, begin, rest = old.partition(BEGIN)
+        _, end, after = rest.partition(END)
+        if begin and end:
+            text = "%s%s\n\n%s\n%s%s" % (before, begin, text.strip(), end, after)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def _ms(value):
-    return "%.2f" % value if value < 100 else "%.1f" % value
+    return "%.*f" % (3 if value < 1 else 2 if value < 100 else 1, value)
 
 
 def cases_table(measured, peers, peaks):

@@ -32,8 +32,12 @@ if ! "$python" -m venv "$venv"; then
 fi
 pip=("$venv/bin/python" -m pip install --disable-pip-version-check --quiet)
 "${pip[@]}" --no-deps -r "$here/requirements.txt"
-# setuptools comes with the virtual environment: nothing to download here.
-"${pip[@]}" --no-deps --no-build-isolation --force-reinstall "$repo/tools/python"
+# With the setuptools of the list above, not with one of the day's.
+# From a copy: pip leaves its build folder beside the sources.
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+cp -r "$repo"/tools/python/{pyproject.toml,README.md,plm} "$copy"
+"${pip[@]}" --no-deps --no-build-isolation --force-reinstall "$copy"
 if [ ${#extra[@]} -gt 0 ]; then
   "${pip[@]}" "${extra[@]}"
 fi

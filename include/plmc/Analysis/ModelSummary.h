@@ -19,9 +19,9 @@ namespace plmc {
 /// (linear, activation, linear). Layers may differ from one another.
 struct LayerSummary {
   int64_t heads = 0;
-  int64_t headSize = 0;      // query/key
+  int64_t headSize = 0; // query/key
   int64_t valueHeadSize = 0;
-  int64_t ffnSize = 0;       // 0: none found
+  int64_t ffnSize = 0; // 0: none found
 };
 
 struct ModelSummary {
@@ -30,7 +30,7 @@ struct ModelSummary {
   std::string family;
   std::vector<LayerSummary> layers;
   int64_t hiddenSize = 0;
-  int64_t embeddingSize = 0; // differs from hiddenSize in ALBERT
+  int64_t embeddingSize = 0;  // differs from hiddenSize in ALBERT
   int64_t vocabularySize = 0; // rows of the largest embedding table
   int64_t maxPositions = 0;   // 0: no position table found
   /// Elements and bytes of distinct parameters that the function uses; a
@@ -39,8 +39,9 @@ struct ModelSummary {
   int64_t parameterBytes = 0;
   /// Multiply-accumulates per token of linear layers; every use of a shared
   /// weight counts. So do unrecognised products with a parameter; layers that
-  /// run once a sequence (a pooler, a classifier) do not. Attention products depend on the length: macsPerToken
-  /// excludes them, attentionMacsPerTokenAndKey is per token and key.
+  /// run once a sequence (a pooler, a classifier) do not. Attention products
+  /// depend on the length: macsPerToken excludes them,
+  /// attentionMacsPerTokenAndKey is per token and key.
   int64_t macsPerToken = 0;
   int64_t attentionMacsPerTokenAndKey = 0;
   int64_t operations = 0; // ops in the function, parameters and returns apart

@@ -32,7 +32,7 @@ struct CompileOptions {
 };
 
 struct CompileResult {
-  std::string cpu;        // what was chosen, e.g. "x86-64-v3 (znver3)"
+  std::string cpu; // what was chosen, e.g. "x86-64-v3 (znver3)"
   uint64_t codeBytes = 0;
   uint64_t weightBytes = 0;
 };

@@ -8,8 +8,8 @@
 #ifndef PLMC_CODEGEN_PASSES_H
 #define PLMC_CODEGEN_PASSES_H
 
-#include "plmc/Dialect/PLK/PLK.h"
 #include "mlir/Pass/Pass.h"
+#include "plmc/Dialect/PLK/PLK.h"
 
 namespace plmc {
 #define GEN_PASS_DECL
@@ -26,7 +26,7 @@ constexpr llvm::StringLiteral sequence = "plk.sequence";
 constexpr llvm::StringLiteral slots = "plk.slots"; // [[size expr, ...], ...]
 constexpr llvm::StringLiteral slot = "plk.slot";   // on an op: i32
 constexpr llvm::StringLiteral scratchSlot = "plk.scratch_slot"; // i32
-constexpr llvm::StringLiteral output = "plk.output"; // on an op: i32
+constexpr llvm::StringLiteral output = "plk.output";            // on an op: i32
 constexpr llvm::StringLiteral paddingZero = "plm.padding_zero"; // on a result
 } // namespace attrs
 

@@ -17,9 +17,9 @@ namespace plmc {
 /// All that kernel generators know of the machine. A new target fills one in.
 struct TargetInfo {
   std::string triple;
-  std::string cpu;      // for LLVM: -mcpu
-  std::string features; // for LLVM: -mattr, "+avx2,+fma,..."
-  std::string name;     // for people: "x86-64-v3"
+  std::string cpu;          // for LLVM: -mcpu
+  std::string features;     // for LLVM: -mattr, "+avx2,+fma,..."
+  std::string name;         // for people: "x86-64-v3"
   uint64_t featureBits = 0; // PLM_CPU_* (lib/Runtime/Generated.h)
 
   /// f32 lanes of a vector register.

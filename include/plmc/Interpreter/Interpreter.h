@@ -12,8 +12,8 @@
 #ifndef PLMC_INTERPRETER_INTERPRETER_H
 #define PLMC_INTERPRETER_INTERPRETER_H
 
-#include "plmc/Support/HostTensor.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "plmc/Support/HostTensor.h"
 #include "llvm/Support/Error.h"
 #include <map>
 #include <string>

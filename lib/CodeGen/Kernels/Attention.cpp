@@ -10,13 +10,13 @@
 // keys and come first. Per task
 //
 //   1. K is turned into panels [nk / W][headSize][W] and V copied into panels
-//      [valueSize / W][nk][W], both padded with zeros, so that the register tile
-//      of the matrix product serves here too. (Reading V in place would hit
-//      only a few sets of the L1: rows of Q|K|V are a multiple of 512 bytes
+//      [valueSize / W][nk][W], both padded with zeros, so that the register
+//      tile of the matrix product serves here too. (Reading V in place would
+//      hit only a few sets of the L1: rows of Q|K|V are a multiple of 512 bytes
 //      apart.)
 //   2. For each tile of query rows: scores into a strip [rows][nk], softmax on
-//      the strip, then strip x V. Scores exist for one tile at a time, so memory
-//      grows with the length, not with its square.
+//      the strip, then strip x V. Scores exist for one tile at a time, so
+//      memory grows with the length, not with its square.
 //
 // Scores are scaled by scale * log2(e) when they are stored, and the softmax
 // then uses 2^x. Division by the sum comes last, on the result. Padding columns
@@ -25,8 +25,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Kernels.h"
 #include "../VectorMath.h"
+#include "Kernels.h"
 #include <limits>
 
 using namespace mlir;
@@ -34,8 +34,8 @@ using namespace plmc;
 
 std::string AttentionSpec::name() const {
   return llvm::formatv("attention_h{0}_d{1}_v{2}_{3}_{4}_{5}_{6:x}", heads,
-                       headSize, valueSize, queryStride, keyStride,
-                       valueStride, llvm::bit_cast<uint32_t>(scale));
+                       headSize, valueSize, queryStride, keyStride, valueStride,
+                       llvm::bit_cast<uint32_t>(scale));
 }
 
 /// Rows of a strip: fewer than a full tile on wide machines, where the rows'
@@ -44,8 +44,7 @@ static int64_t stripRows(const TargetInfo &target) {
   return std::min<int64_t>(target.tileRows, 8);
 }
 
-int64_t plmc::attentionScratchBytesPerRow(int64_t headSize,
-                                          int64_t valueSize) {
+int64_t plmc::attentionScratchBytesPerRow(int64_t headSize, int64_t valueSize) {
   // K panels, V panels (to a multiple of the widest panel), the strip.
   int64_t floats = headSize + llvm::alignTo(valueSize, 64) + 8;
   return llvm::alignTo(floats, 16) * 4;
@@ -80,16 +79,16 @@ private:
 void AttentionTask::packKeys() {
   // Zero what the padding lanes of the last panel will read.
   b.ifThen(b.lt(keys, paddedKeys), [&] {
-    Value panel = b.at(keyPanels, b.sub(paddedKeys, b.c(width)),
-                       spec.headSize * 4);
+    Value panel =
+        b.at(keyPanels, b.sub(paddedKeys, b.c(width)), spec.headSize * 4);
     b.loop(b.c(0), b.c(spec.headSize * width), lanes,
            [&](Value i) { b.store(b.splat(0), b.at(panel, i)); });
   });
   b.loop(b.c(0), keys, 1, [&](Value key) {
     Value source = b.at(k, key, spec.keyStride * 4);
     Value lane = b.rem(key, b.c(width));
-    Value target = b.at(b.at(keyPanels, b.sub(key, lane), spec.headSize * 4),
-                        lane);
+    Value target =
+        b.at(b.at(keyPanels, b.sub(key, lane), spec.headSize * 4), lane);
     b.loop(b.c(0), b.c(spec.headSize), 1, [&](Value d) {
       b.store(b.load(b.f32, b.at(source, d)), b.at(target, d, width * 4));
     });
@@ -105,10 +104,9 @@ void AttentionTask::packValues() {
                              b.mul(keys, p * width * 4));
       for (int64_t i = 0; i < vectors; ++i) {
         int64_t column = p * width + i * lanes;
-        int64_t valid =
-            std::clamp<int64_t>(spec.valueSize - column, 0, lanes);
-        Value value = valid ? b.loadVec(b.offset(source, column * 4), valid)
-                            : b.splat(0);
+        int64_t valid = std::clamp<int64_t>(spec.valueSize - column, 0, lanes);
+        Value value =
+            valid ? b.loadVec(b.offset(source, column * 4), valid) : b.splat(0);
         b.store(value, b.offset(panel, i * lanes * 4));
       }
     }
@@ -146,22 +144,22 @@ void AttentionTask::strip_(int64_t tile, Value row) {
   SmallVector<Value> inverse;
   for (int64_t r = 0; r < tile; ++r)
     inverse.push_back(b.broadcast(
-        func::CallOp::create(b, b.loc, softmax,
-                             ValueRange{b.offset(strip, b.mul(stripStride, r)),
-                                        paddedKeys})
+        func::CallOp::create(
+            b, b.loc, softmax,
+            ValueRange{b.offset(strip, b.mul(stripStride, r)), paddedKeys})
             .getResult(0)));
 
   int64_t panels = llvm::divideCeil(spec.valueSize, width);
   for (int64_t p = 0; p < panels; ++p) {
-    TileOperands operands{tile, strip, stripStride,
-                          b.offset(valuePanels, b.mul(keys, p * width * 4)),
-                          keys, -1};
+    TileOperands operands{
+        tile,        strip,
+        stripStride, b.offset(valuePanels, b.mul(keys, p * width * 4)),
+        keys,        -1};
     SmallVector<Value> acc = emitTile(b, operands, zeros);
     for (int64_t r = 0; r < tile; ++r)
       for (int64_t i = 0; i < vectors; ++i) {
         int64_t column = p * width + i * lanes;
-        int64_t valid =
-            std::clamp<int64_t>(spec.valueSize - column, 0, lanes);
+        int64_t valid = std::clamp<int64_t>(spec.valueSize - column, 0, lanes);
         if (!valid)
           continue;
         Value address =
@@ -189,8 +187,7 @@ void AttentionTask::strips() {
 static func::FuncOp buildSoftmaxRow(KernelBuilder &b, ModuleOp module) {
   if (auto known = module.lookupSymbol<func::FuncOp>("softmax_row"))
     return known;
-  auto func =
-      b.beginFunction(module, "softmax_row", {b.ptr, b.i64}, {b.f32});
+  auto func = b.beginFunction(module, "softmax_row", {b.ptr, b.i64}, {b.f32});
   func.setPrivate();
   Value row = func.getArgument(0), length = func.getArgument(1);
   int64_t lanes = b.target.lanes;
@@ -209,8 +206,8 @@ static func::FuncOp buildSoftmaxRow(KernelBuilder &b, ModuleOp module) {
                        return SmallVector<Value>{b.fadd(carried[0], p)};
                      });
   Value sum = b.reduceAdd(sums[0]);
-  Value none = arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OEQ, sum,
-                                     b.f(0));
+  Value none =
+      arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OEQ, sum, b.f(0));
   b.endFunction({b.select(none, b.f(0), b.fdiv(b.f(1), sum))});
   return func;
 }
@@ -218,9 +215,9 @@ static func::FuncOp buildSoftmaxRow(KernelBuilder &b, ModuleOp module) {
 func::FuncOp plmc::buildAttention(KernelBuilder &b, ModuleOp module,
                                   const AttentionSpec &spec) {
   func::FuncOp softmax = buildSoftmaxRow(b, module);
-  auto func = b.beginFunction(module, spec.name(),
-                              {b.ptr, b.ptr, b.ptr, b.ptr, b.ptr, b.ptr, b.ptr,
-                               b.i64, b.i64});
+  auto func = b.beginFunction(
+      module, spec.name(),
+      {b.ptr, b.ptr, b.ptr, b.ptr, b.ptr, b.ptr, b.ptr, b.i64, b.i64});
   func.setPrivate();
   Value seqStart = func.getArgument(4), seqKeys = func.getArgument(5),
         scratch = func.getArgument(6);

@@ -21,7 +21,8 @@
 
 namespace plmc {
 
-//===--- matrix products ---------------------------------------------------===//
+//===--- matrix products
+//---------------------------------------------------===//
 
 /// y = activation(x W + bias) + residual
 struct LinearSpec {
@@ -50,7 +51,8 @@ struct TileOperands {
 llvm::SmallVector<Value> emitTile(KernelBuilder &b, const TileOperands &tile,
                                   llvm::ArrayRef<Value> init);
 
-//===--- attention ---------------------------------------------------------===//
+//===--- attention
+//---------------------------------------------------------===//
 
 struct AttentionSpec {
   int64_t heads = 0, headSize = 0, valueSize = 0;
@@ -66,7 +68,8 @@ int64_t attentionScratchBytesPerRow(int64_t headSize, int64_t valueSize);
 mlir::func::FuncOp buildAttention(KernelBuilder &b, mlir::ModuleOp module,
                                   const AttentionSpec &spec);
 
-//===--- rows ----------------------------------------------------------------===//
+//===--- rows
+//----------------------------------------------------------------===//
 
 /// (x, gamma, beta, y : ptr; row0, row1); y may be x. Without beta its
 /// pointer is not read.

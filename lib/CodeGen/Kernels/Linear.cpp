@@ -7,8 +7,8 @@
 
 //
 // The weight lies in panels of one register tile's width, [N / W][K][W], so the
-// inner loop reads one row of W floats and broadcasts one float of each row of x
-// for it:
+// inner loop reads one row of W floats and broadcasts one float of each row of
+// x for it:
 //
 //     for k:  for r in rows:  acc[r] += broadcast(x[r][k]) * panel[k]
 //
@@ -24,8 +24,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Kernels.h"
 #include "../VectorMath.h"
+#include "Kernels.h"
 
 using namespace mlir;
 using namespace plmc;
@@ -53,36 +53,30 @@ SmallVector<Value> plmc::emitTile(KernelBuilder &b, const TileOperands &tile,
   for (int64_t r = 0; r < tile.rows; ++r)
     rows.push_back(b.offset(tile.a, b.mul(tile.aStride, b.c(r))));
 
-  return b.loop(
-      b.c(0), tile.k, unroll, init, [&](Value k, ValueRange carried) {
-        SmallVector<Value> acc(carried);
-        Value panel = b.at(tile.panel, k, b.target.panelWidth() * 4);
-        for (int64_t u = 0; u < unroll; ++u) {
-          if (tile.prefetchBytes)
-            for (int64_t line = 0; line < b.target.panelWidth() * 4;
-                 line += 64)
-              b.prefetch(b.offset(panel, tile.prefetchBytes +
-                                             u * b.target.panelWidth() * 4 +
-                                             line));
-          SmallVector<Value> weights;
-          for (int64_t v = 0; v < vectors; ++v)
-            weights.push_back(b.load(
-                b.vf32, b.offset(panel, (u * vectors + v) *
-                                            b.target.lanes * 4)));
-          for (int64_t r = 0; r < tile.rows; ++r) {
-            Value x = b.broadcast(
-                b.load(b.f32, b.offset(b.at(rows[r], k), u * 4)));
-            for (int64_t v = 0; v < vectors; ++v)
-              acc[r * vectors + v] =
-                  b.fma(x, weights[v], acc[r * vectors + v]);
-          }
-        }
-        return acc;
-      });
+  return b.loop(b.c(0), tile.k, unroll, init, [&](Value k, ValueRange carried) {
+    SmallVector<Value> acc(carried);
+    Value panel = b.at(tile.panel, k, b.target.panelWidth() * 4);
+    for (int64_t u = 0; u < unroll; ++u) {
+      if (tile.prefetchBytes)
+        for (int64_t line = 0; line < b.target.panelWidth() * 4; line += 64)
+          b.prefetch(b.offset(panel, tile.prefetchBytes +
+                                         u * b.target.panelWidth() * 4 + line));
+      SmallVector<Value> weights;
+      for (int64_t v = 0; v < vectors; ++v)
+        weights.push_back(b.load(
+            b.vf32, b.offset(panel, (u * vectors + v) * b.target.lanes * 4)));
+      for (int64_t r = 0; r < tile.rows; ++r) {
+        Value x = b.broadcast(b.load(b.f32, b.offset(b.at(rows[r], k), u * 4)));
+        for (int64_t v = 0; v < vectors; ++v)
+          acc[r * vectors + v] = b.fma(x, weights[v], acc[r * vectors + v]);
+      }
+    }
+    return acc;
+  });
 }
 
-/// Activates a stored tile in place: (y, residual : ptr; rows). One function for
-/// tiles of any height: unrolled into each of them, the polynomial would be
+/// Activates a stored tile in place: (y, residual : ptr; rows). One function
+/// for tiles of any height: unrolled into each of them, the polynomial would be
 /// most of the library's code and of the time to compile it.
 static func::FuncOp buildActivateTile(KernelBuilder &b, ModuleOp module,
                                       const LinearSpec &spec, StringRef name,
@@ -99,8 +93,8 @@ static func::FuncOp buildActivateTile(KernelBuilder &b, ModuleOp module,
       Value value =
           emitActivation(b, *spec.activation, b.loadVec(at, lanesHere));
       if (spec.residual)
-        value = b.fadd(
-            value, b.loadVec(b.offset(residual, column * 4), lanesHere));
+        value =
+            b.fadd(value, b.loadVec(b.offset(residual, column * 4), lanesHere));
       b.storeVec(value, at, lanesHere);
     }
   });
@@ -114,7 +108,8 @@ static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
                                     const LinearSpec &spec, StringRef name,
                                     int64_t rows, int64_t valid,
                                     func::FuncOp activate) {
-  auto func = b.beginFunction(module, name, {b.ptr, b.ptr, b.ptr, b.ptr, b.ptr});
+  auto func =
+      b.beginFunction(module, name, {b.ptr, b.ptr, b.ptr, b.ptr, b.ptr});
   func.setPrivate();
   Value x = func.getArgument(0), panel = func.getArgument(1),
         bias = func.getArgument(2), residual = func.getArgument(3),
@@ -146,8 +141,7 @@ static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
       int64_t at = (r * spec.n + v * lanes) * 4;
       Value value = acc[r * vectors + v];
       if (spec.residual && !activate)
-        value =
-            b.fadd(value, b.loadVec(b.offset(residual, at), validOf(v)));
+        value = b.fadd(value, b.loadVec(b.offset(residual, at), validOf(v)));
       b.storeVec(value, b.offset(y, at), validOf(v));
     }
   if (activate)
@@ -176,9 +170,9 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
   SmallVector<func::FuncOp> whole(tileRows + 1), last(tileRows + 1);
   for (int64_t rows = 1; rows <= tileRows; ++rows) {
     if (wholePanels)
-      whole[rows] = buildLinearTile(
-          b, module, spec, llvm::formatv("{0}_m{1}", name, rows).str(), rows,
-          width, activateWhole);
+      whole[rows] = buildLinearTile(b, module, spec,
+                                    llvm::formatv("{0}_m{1}", name, rows).str(),
+                                    rows, width, activateWhole);
     if (tail)
       last[rows] = buildLinearTile(
           b, module, spec, llvm::formatv("{0}_m{1}_tail", name, rows).str(),
@@ -200,11 +194,10 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
   int64_t largest = std::clamp<int64_t>(192 * 1024 / (4 * spec.k), 24, 192);
   Value total = b.sub(row1, row0);
   Value blocks = b.ceilDiv(total, largest);
-  Value block = b.mul(
-      b.ceilDiv(b.div(b.add(total, b.sub(blocks, b.c(1))),
-                      b.max(blocks, b.c(1))),
-                tileRows),
-      tileRows);
+  Value block = b.mul(b.ceilDiv(b.div(b.add(total, b.sub(blocks, b.c(1))),
+                                      b.max(blocks, b.c(1))),
+                                tileRows),
+                      tileRows);
 
   b.loop(b.c(0), blocks, 1, [&](Value index) {
     Value begin = b.min(b.add(row0, b.mul(index, block)), row1);
@@ -212,8 +205,8 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
     Value full = b.div(count, b.c(tileRows));
     Value rest = b.rem(count, b.c(tileRows));
     // Two nearly equal tiles instead of one whole and a low one.
-    Value split = arith::AndIOp::create(
-        b, b.loc, b.lt(b.c(0), rest), b.lt(b.c(0), full));
+    Value split =
+        arith::AndIOp::create(b, b.loc, b.lt(b.c(0), rest), b.lt(b.c(0), full));
     full = b.select(split, b.sub(full, b.c(1)), full);
     Value left = b.select(split, b.add(rest, tileRows), rest);
     Value first = b.select(split, b.ceilDiv(left, 2), rest);

@@ -18,15 +18,14 @@ static void emitNormRow(KernelBuilder &b, Value x, Value y, Value gamma,
                         Value beta, int64_t width, double epsilon) {
   Value zero = b.splat(0);
   Value perElement = b.f(1.0f / width);
-  auto sum = b.forColumns(width, ValueRange{zero},
-                          [&](Value i, int64_t valid, ValueRange carried) {
-                            return SmallVector<Value>{b.fadd(
-                                carried[0], b.loadVec(b.at(x, i), valid))};
-                          });
+  auto sum = b.forColumns(
+      width, ValueRange{zero}, [&](Value i, int64_t valid, ValueRange carried) {
+        return SmallVector<Value>{
+            b.fadd(carried[0], b.loadVec(b.at(x, i), valid))};
+      });
   Value mean = b.broadcast(b.fmul(b.reduceAdd(sum[0]), perElement));
   auto squares = b.forColumns(
-      width, ValueRange{zero},
-      [&](Value i, int64_t valid, ValueRange carried) {
+      width, ValueRange{zero}, [&](Value i, int64_t valid, ValueRange carried) {
         Value d = b.fsub(b.loadVec(b.at(x, i), valid), mean);
         if (valid < b.target.lanes) { // absent lanes would add mean^2
           SmallVector<bool> bits(b.target.lanes);
@@ -44,20 +43,20 @@ static void emitNormRow(KernelBuilder &b, Value x, Value y, Value gamma,
   b.forColumns(width, [&](Value i, int64_t valid) {
     Value d = b.fsub(b.loadVec(b.at(x, i), valid), mean);
     Value g = b.fmul(inverse, b.loadVec(b.at(gamma, i), valid));
-    Value result = beta ? b.fma(d, g, b.loadVec(b.at(beta, i), valid))
-                        : b.fmul(d, g);
+    Value result =
+        beta ? b.fma(d, g, b.loadVec(b.at(beta, i), valid)) : b.fmul(d, g);
     b.storeVec(result, b.at(y, i), valid);
   });
 }
 
 func::FuncOp plmc::buildNorm(KernelBuilder &b, ModuleOp module, int64_t width,
                              bool beta, double epsilon) {
-  auto func = b.beginFunction(
-      module,
-      llvm::formatv("norm_{0}{1}_{2:x}", width, beta ? "_beta" : "",
-                    llvm::bit_cast<uint64_t>(epsilon))
-          .str(),
-      {b.ptr, b.ptr, b.ptr, b.ptr, b.i64, b.i64});
+  auto func = b.beginFunction(module,
+                              llvm::formatv("norm_{0}{1}_{2:x}", width,
+                                            beta ? "_beta" : "",
+                                            llvm::bit_cast<uint64_t>(epsilon))
+                                  .str(),
+                              {b.ptr, b.ptr, b.ptr, b.ptr, b.i64, b.i64});
   func.setPrivate();
   b.loop(func.getArgument(4), func.getArgument(5), 1, [&](Value row) {
     emitNormRow(b, b.at(func.getArgument(0), row, width * 4),
@@ -153,20 +152,19 @@ func::FuncOp plmc::buildPool(KernelBuilder &b, ModuleOp module,
     Value inverse;
     if (mean) {
       Value number = arith::SIToFPOp::create(b, b.loc, b.f32, count);
-      inverse = b.broadcast(b.fdiv(
-          b.f(1), b.fmax(number, b.f(static_cast<float>(epsilon)))));
+      inverse = b.broadcast(
+          b.fdiv(b.f(1), b.fmax(number, b.f(static_cast<float>(epsilon)))));
     }
-    float lowest =
-        allRows ? -std::numeric_limits<float>::infinity() : -1e9f;
+    float lowest = allRows ? -std::numeric_limits<float>::infinity() : -1e9f;
     b.forColumns(width, [&](Value i, int64_t valid) {
-      auto result = b.loop(
-          b.c(0), count, 1, ValueRange{b.splat(mean ? 0.0f : lowest)},
-          [&](Value row, ValueRange carried) {
-            Value value = b.loadVec(
-                b.at(b.at(x, b.add(start, row), width * 4), i), valid);
-            return SmallVector<Value>{mean ? b.fadd(carried[0], value)
-                                           : b.fmax(carried[0], value)};
-          });
+      auto result =
+          b.loop(b.c(0), count, 1, ValueRange{b.splat(mean ? 0.0f : lowest)},
+                 [&](Value row, ValueRange carried) {
+                   Value value = b.loadVec(
+                       b.at(b.at(x, b.add(start, row), width * 4), i), valid);
+                   return SmallVector<Value>{mean ? b.fadd(carried[0], value)
+                                                  : b.fmax(carried[0], value)};
+                 });
       b.storeVec(mean ? b.fmul(result[0], inverse) : result[0], b.at(y, i),
                  valid);
     });
@@ -177,25 +175,24 @@ func::FuncOp plmc::buildPool(KernelBuilder &b, ModuleOp module,
 
 func::FuncOp plmc::buildL2Normalize(KernelBuilder &b, ModuleOp module,
                                     int64_t width, double epsilon) {
-  auto func = b.beginFunction(
-      module,
-      llvm::formatv("l2_normalize_{0}_{1:x}", width,
-                    llvm::bit_cast<uint64_t>(epsilon))
-          .str(),
-      {b.ptr, b.ptr, b.i64, b.i64});
+  auto func = b.beginFunction(module,
+                              llvm::formatv("l2_normalize_{0}_{1:x}", width,
+                                            llvm::bit_cast<uint64_t>(epsilon))
+                                  .str(),
+                              {b.ptr, b.ptr, b.i64, b.i64});
   func.setPrivate();
   b.loop(func.getArgument(2), func.getArgument(3), 1, [&](Value row) {
     Value x = b.at(func.getArgument(0), row, width * 4);
     Value y = b.at(func.getArgument(1), row, width * 4);
-    auto sum = b.forColumns(
-        width, ValueRange{b.splat(0)},
-        [&](Value i, int64_t valid, ValueRange carried) {
-          Value value = b.loadVec(b.at(x, i), valid);
-          return SmallVector<Value>{b.fma(value, value, carried[0])};
-        });
+    auto sum = b.forColumns(width, ValueRange{b.splat(0)},
+                            [&](Value i, int64_t valid, ValueRange carried) {
+                              Value value = b.loadVec(b.at(x, i), valid);
+                              return SmallVector<Value>{
+                                  b.fma(value, value, carried[0])};
+                            });
     Value norm = b.sqrt(b.reduceAdd(sum[0]));
-    Value inverse = b.broadcast(b.fdiv(
-        b.f(1), b.fmax(norm, b.f(static_cast<float>(epsilon)))));
+    Value inverse = b.broadcast(
+        b.fdiv(b.f(1), b.fmax(norm, b.f(static_cast<float>(epsilon)))));
     b.forColumns(width, [&](Value i, int64_t valid) {
       b.storeVec(b.fmul(b.loadVec(b.at(x, i), valid), inverse), b.at(y, i),
                  valid);

@@ -51,8 +51,8 @@ Value TensorOpEmitter::unary(Operation *op, plm::UnaryKind kind, Value x,
     case K::Abs: {
       if (element.isUnsignedInteger())
         return x;
-      Value negative = arith::CmpIOp::create(
-          b, loc, arith::CmpIPredicate::slt, x, zero);
+      Value negative =
+          arith::CmpIOp::create(b, loc, arith::CmpIPredicate::slt, x, zero);
       return b.select(negative, arith::SubIOp::create(b, loc, zero, x), x);
     }
     case K::Sign: {
@@ -129,8 +129,9 @@ Value TensorOpEmitter::unary(Operation *op, plm::UnaryKind kind, Value x,
     Value magnitude = LLVM::FAbsOp::create(b, loc, element, x);
     Value tail = math::LogOp::create(
         b, loc,
-        b.fadd(constant(1), math::ExpOp::create(
-                                b, loc, arith::NegFOp::create(b, loc, magnitude))));
+        b.fadd(constant(1),
+               math::ExpOp::create(b, loc,
+                                   arith::NegFOp::create(b, loc, magnitude))));
     return b.fadd(b.fmax(x, constant(0)), tail);
   }
   default:
@@ -160,8 +161,7 @@ Value TensorOpEmitter::floatBinary(Operation *op, plm::BinaryKind kind, Value x,
     return arith::MaximumFOp::create(b, loc, x, y);
   case K::Pow: {
     // A constant exponent of the kind that norms and GELUs are spelled with.
-    auto constant =
-        op->getOperand(1).getDefiningOp<plm::ConstantOp>();
+    auto constant = op->getOperand(1).getDefiningOp<plm::ConstantOp>();
     if (constant)
       if (auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
           dense && (dense.isSplat() || dense.getNumElements() == 1)) {
@@ -214,8 +214,8 @@ Value TensorOpEmitter::intBinary(plm::BinaryKind kind, Value x, Value y,
     return arith::CmpIOp::create(b, loc, predicate, lhs, rhs);
   };
   auto ordered = [&](P isSigned, P isUnsignedPredicate) {
-    return compare(isUnsigned || width == 1 ? isUnsignedPredicate : isSigned,
-                   x, y);
+    return compare(isUnsigned || width == 1 ? isUnsignedPredicate : isSigned, x,
+                   y);
   };
   // Division by zero and INT_MIN / -1 trap on x86: divide by 1 instead.
   auto safeDivisor = [&] {
@@ -249,10 +249,9 @@ Value TensorOpEmitter::intBinary(plm::BinaryKind kind, Value x, Value y,
     // The sign of the divisor.
     Value differs = compare(
         P::slt, arith::XOrIOp::create(b, loc, rest, divisor), constant(0));
-    Value adjust = arith::AndIOp::create(
-        b, loc, differs, compare(P::ne, rest, constant(0)));
-    return b.select(adjust, arith::AddIOp::create(b, loc, rest, divisor),
-                    rest);
+    Value adjust = arith::AndIOp::create(b, loc, differs,
+                                         compare(P::ne, rest, constant(0)));
+    return b.select(adjust, arith::AddIOp::create(b, loc, rest, divisor), rest);
   }
   case K::Pow: {
     // Small non-negative exponents by repeated products; others give 0 or 1
@@ -262,12 +261,12 @@ Value TensorOpEmitter::intBinary(plm::BinaryKind kind, Value x, Value y,
       wide = arith::ExtSIOp::create(b, loc, b.i64, y);
     else if (width > 64)
       return {};
-    auto product = b.loop(b.c(0), b.min(wide, b.c(64)), 1,
-                          ValueRange{constant(1)},
-                          [&](Value, ValueRange carried) {
-                            return SmallVector<Value>{arith::MulIOp::create(
-                                b, loc, carried[0], x)};
-                          });
+    auto product =
+        b.loop(b.c(0), b.min(wide, b.c(64)), 1, ValueRange{constant(1)},
+               [&](Value, ValueRange carried) {
+                 return SmallVector<Value>{
+                     arith::MulIOp::create(b, loc, carried[0], x)};
+               });
     return product[0];
   }
   case K::Min:

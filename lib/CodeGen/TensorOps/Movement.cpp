@@ -60,8 +60,7 @@ void TensorOpEmitter::gather(Operation *op, int64_t axis, const Buffer &data,
                              const Buffer &indices, const Buffer &out,
                              bool allowNegative) {
   SmallVector<Value> dataStrides = strides(data),
-                     indexStrides = strides(indices),
-                     outStrides = strides(out);
+                     indexStrides = strides(indices), outStrides = strides(out);
   Value extent = dim(data.dims[axis]);
   // Outer loops find the index once; the inner ones copy the slice.
   size_t lead = axis + indices.rank();
@@ -69,9 +68,8 @@ void TensorOpEmitter::gather(Operation *op, int64_t axis, const Buffer &data,
   SmallVector<DimExpr> inner(out.dims.begin() + lead, out.dims.end());
   forEach(outer, [&](Indices where) {
     SmallVector<Value> indexWhere(where.begin() + axis, where.end());
-    Value index =
-        cast(loadElement(indices, indexStrides, indexWhere), indices.element,
-             b.i64);
+    Value index = cast(loadElement(indices, indexStrides, indexWhere),
+                       indices.element, b.i64);
     if (!allowNegative) // make a negative index fail the check
       index = b.select(b.lt(index, b.c(0)), extent, index);
     index = checkedIndex(index, extent);
@@ -88,7 +86,8 @@ void TensorOpEmitter::gather(Operation *op, int64_t axis, const Buffer &data,
         [&](Indices rest) {
           storeElement(
               to, ArrayRef<Value>(outStrides).drop_front(lead), rest,
-              loadElement(from, ArrayRef<Value>(dataStrides).drop_front(axis + 1),
+              loadElement(from,
+                          ArrayRef<Value>(dataStrides).drop_front(axis + 1),
                           rest));
         },
         /*shared=*/false);
@@ -99,12 +98,11 @@ void TensorOpEmitter::gatherElements(plm::GatherElementsOp op,
                                      const Buffer &data, const Buffer &indices,
                                      const Buffer &out) {
   SmallVector<Value> dataStrides = strides(data),
-                     indexStrides = strides(indices),
-                     outStrides = strides(out);
+                     indexStrides = strides(indices), outStrides = strides(out);
   Value extent = dim(data.dims[op.getAxis()]);
   forEach(out.dims, [&](Indices where) {
-    Value index = cast(loadElement(indices, indexStrides, where),
-                       indices.element, b.i64);
+    Value index =
+        cast(loadElement(indices, indexStrides, where), indices.element, b.i64);
     SmallVector<Value> source(where);
     source[op.getAxis()] = checkedIndex(index, extent);
     storeElement(out, outStrides, where,
@@ -115,8 +113,7 @@ void TensorOpEmitter::gatherElements(plm::GatherElementsOp op,
 void TensorOpEmitter::gatherND(plm::GatherNDOp op, const Buffer &data,
                                const Buffer &indices, const Buffer &out) {
   SmallVector<Value> dataStrides = strides(data),
-                     indexStrides = strides(indices),
-                     outStrides = strides(out);
+                     indexStrides = strides(indices), outStrides = strides(out);
   int64_t tuple = *indices.dims.back().constant();
   int64_t batchDims = op.getBatchDims();
   size_t lead = indices.rank() - 1;

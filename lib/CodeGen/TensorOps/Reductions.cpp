@@ -40,9 +40,8 @@ void TensorOpEmitter::matmul(const Buffer &lhs, const Buffer &rhs,
     Buffer row = out;
     row.address = address(out, outStrides, at);
     Value one = b.c(1);
-    b.loop(b.c(0), n, 1, [&](Value j) {
-      storeElement(row, {one}, {j}, zeroOf(type));
-    });
+    b.loop(b.c(0), n, 1,
+           [&](Value j) { storeElement(row, {one}, {j}, zeroOf(type)); });
     b.loop(b.c(0), k, 1, [&](Value i) {
       SmallVector<Value> lhsAt(where);
       lhsAt.push_back(i);
@@ -55,11 +54,10 @@ void TensorOpEmitter::matmul(const Buffer &lhs, const Buffer &rhs,
       b.loop(b.c(0), n, 1, [&](Value j) {
         Value x = loadElement(source, {one}, {j});
         Value sum = loadElement(row, {one}, {j});
-        sum = isFloat
-                  ? b.fma(scale, x, sum)
-                  : Value(arith::AddIOp::create(
-                        b, b.loc, sum,
-                        arith::MulIOp::create(b, b.loc, scale, x)));
+        sum = isFloat ? b.fma(scale, x, sum)
+                      : Value(arith::AddIOp::create(
+                            b, b.loc, sum,
+                            arith::MulIOp::create(b, b.loc, scale, x)));
         storeElement(row, {one}, {j}, sum);
       });
     });
@@ -98,12 +96,11 @@ void TensorOpEmitter::reduce(plm::ReduceOp op, const Buffer &in,
     else {
       unsigned width = type.getIntOrFloatBitWidth();
       bool isUnsigned = type.isUnsignedInteger() || width == 1;
-      APInt extreme =
-          kind == K::Max
-              ? (isUnsigned ? APInt::getMinValue(width)
-                            : APInt::getSignedMinValue(width))
-              : (isUnsigned ? APInt::getMaxValue(width)
-                            : APInt::getSignedMaxValue(width));
+      APInt extreme = kind == K::Max
+                          ? (isUnsigned ? APInt::getMinValue(width)
+                                        : APInt::getSignedMinValue(width))
+                          : (isUnsigned ? APInt::getMaxValue(width)
+                                        : APInt::getSignedMaxValue(width));
       start = arith::ConstantOp::create(
           b, b.loc, b.getIntegerAttr(b.getIntegerType(width), extreme));
     }
@@ -192,15 +189,15 @@ void TensorOpEmitter::softmax(plm::SoftmaxOp op, const Buffer &in,
                          return SmallVector<Value>{arith::MaximumFOp::create(
                              b, b.loc, carried[0], x)};
                        })[0];
-    Value sum = b.loop(
-        b.c(0), length, 1, ValueRange{b.f(0)},
-        [&](Value i, ValueRange carried) {
-          Value x = loadElement(source, {inStride}, {i});
-          Value p = emitExp(b, b.fsub(x, max));
-          storeElement(target, {outStride}, {i}, p);
-          return SmallVector<Value>{arith::AddFOp::create(
-              b, b.loc, carried[0], p, arith::FastMathFlags::reassoc)};
-        })[0];
+    Value sum =
+        b.loop(b.c(0), length, 1, ValueRange{b.f(0)},
+               [&](Value i, ValueRange carried) {
+                 Value x = loadElement(source, {inStride}, {i});
+                 Value p = emitExp(b, b.fsub(x, max));
+                 storeElement(target, {outStride}, {i}, p);
+                 return SmallVector<Value>{arith::AddFOp::create(
+                     b, b.loc, carried[0], p, arith::FastMathFlags::reassoc)};
+               })[0];
     Value inverse = b.fdiv(b.f(1), sum);
     b.loop(b.c(0), length, 1, [&](Value i) {
       storeElement(target, {outStride}, {i},
@@ -220,11 +217,10 @@ void TensorOpEmitter::cumsum(plm::CumSumOp op, const Buffer &in,
     SmallVector<Value> at(where);
     b.loop(b.c(0), length, 1, ValueRange{zeroOf(in.element)},
            [&](Value i, ValueRange carried) {
-             at[axis] =
-                 op.getReverse() ? b.sub(b.sub(length, b.c(1)), i) : i;
+             at[axis] = op.getReverse() ? b.sub(b.sub(length, b.c(1)), i) : i;
              Value x = loadElement(in, inStrides, at);
-             Value sum = binary(op, plm::BinaryKind::Add, carried[0], x,
-                                in.element);
+             Value sum =
+                 binary(op, plm::BinaryKind::Add, carried[0], x, in.element);
              storeElement(out, outStrides, at,
                           op.getExclusive() ? Value(carried[0]) : sum);
              return SmallVector<Value>{sum};

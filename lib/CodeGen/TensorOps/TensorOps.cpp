@@ -102,8 +102,9 @@ Value TensorOpEmitter::checkedIndex(Value index, Value extent) {
   Value wrapped = b.select(b.lt(index, b.c(0)), b.add(index, extent), index);
   Value good = arith::CmpIOp::create(b, b.loc, arith::CmpIPredicate::ult,
                                      wrapped, extent);
-  b.ifThenElse(good, [] {},
-               [&] { b.store(b.c(context.errorCode), context.errorAddress); });
+  b.ifThenElse(
+      good, [] {},
+      [&] { b.store(b.c(context.errorCode), context.errorAddress); });
   return b.select(good, wrapped, b.c(0));
 }
 
@@ -132,20 +133,18 @@ LogicalResult TensorOpEmitter::emit(Operation *op, ArrayRef<Buffer> operands,
   llvm::TypeSwitch<Operation *>(op)
       .Case([&](plm::UnaryOp unaryOp) {
         elementwise(operands, result, [&](ValueRange x) {
-          return need(
-              unary(op, unaryOp.getKind(), x[0], operands[0].element));
+          return need(unary(op, unaryOp.getKind(), x[0], operands[0].element));
         });
       })
       .Case([&](plm::BinaryOp binaryOp) {
         elementwise(operands, result, [&](ValueRange x) {
-          return need(binary(op, binaryOp.getKind(), x[0], x[1],
-                             operands[0].element));
+          return need(
+              binary(op, binaryOp.getKind(), x[0], x[1], operands[0].element));
         });
       })
       .Case([&](plm::SelectOp) {
-        elementwise(operands, result, [&](ValueRange x) {
-          return b.select(x[0], x[1], x[2]);
-        });
+        elementwise(operands, result,
+                    [&](ValueRange x) { return b.select(x[0], x[1], x[2]); });
       })
       .Case([&](plm::CastOp) {
         elementwise(operands, result, [&](ValueRange x) {
@@ -192,7 +191,7 @@ LogicalResult TensorOpEmitter::emit(Operation *op, ArrayRef<Buffer> operands,
       .Case([&](plm::CumSumOp c) { cumsum(c, operands[0], result); })
       .Default([&](Operation *) { failed = true; });
   if (failed)
-    return op->emitOpError() << "is not supported by code generation on "
-                             << result.element;
+    return op->emitOpError()
+           << "is not supported by code generation on " << result.element;
   return success();
 }

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "plmc/Dialect/PLK/PLK.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "plmc/Dialect/PLK/PLK.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;

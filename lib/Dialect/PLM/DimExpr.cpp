@@ -169,8 +169,9 @@ std::string DimExpr::str() const {
   });
   std::string text;
   for (const auto &[monomial, coefficient] : ordered) {
-    uint64_t magnitude = coefficient < 0 ? 0 - static_cast<uint64_t>(coefficient)
-                                         : static_cast<uint64_t>(coefficient);
+    uint64_t magnitude = coefficient < 0
+                             ? 0 - static_cast<uint64_t>(coefficient)
+                             : static_cast<uint64_t>(coefficient);
     if (text.empty())
       text += coefficient < 0 ? "-" : "";
     else
@@ -190,8 +191,8 @@ std::optional<DimExpr> DimExpr::parse(llvm::StringRef text) {
     DimExpr product(negative ? -1 : 1);
     do {
       text = text.ltrim();
-      size_t length = text.find_if_not(
-          [](char c) { return llvm::isAlnum(c) || c == '_'; });
+      size_t length =
+          text.find_if_not([](char c) { return llvm::isAlnum(c) || c == '_'; });
       llvm::StringRef token = text.take_front(length);
       if (token.empty())
         return std::nullopt;
@@ -222,8 +223,7 @@ std::optional<DimExpr> DimExpr::parse(llvm::StringRef text) {
 
 llvm::SmallVector<DimExpr> plmc::getDims(mlir::RankedTensorType type) {
   llvm::SmallVector<DimExpr> dims;
-  auto encoding =
-      llvm::dyn_cast_if_present<plm::DimsAttr>(type.getEncoding());
+  auto encoding = llvm::dyn_cast_if_present<plm::DimsAttr>(type.getEncoding());
   for (auto [index, size] : llvm::enumerate(type.getShape())) {
     if (!mlir::ShapedType::isDynamic(size)) {
       dims.push_back(DimExpr(size));

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "plmc/Dialect/PLM/PLM.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "plmc/Dialect/PLM/PLM.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;

@@ -17,8 +17,8 @@
 
 #include "plmc/Target/X86/X86Target.h"
 #include "llvm/ADT/SmallVector.h"
-#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/X86TargetParser.h"
 
@@ -32,10 +32,10 @@ struct Feature {
   uint64_t bit;
 };
 constexpr Feature features[] = {
-    {"sse4.2", 1 << 0},      {"popcnt", 1 << 1},     {"avx", 1 << 2},
-    {"avx2", 1 << 3},        {"fma", 1 << 4},        {"f16c", 1 << 5},
-    {"bmi2", 1 << 6},        {"avx512f", 1 << 7},    {"avx512bw", 1 << 8},
-    {"avx512cd", 1 << 9},    {"avx512dq", 1 << 10},  {"avx512vl", 1 << 11},
+    {"sse4.2", 1 << 0},      {"popcnt", 1 << 1},      {"avx", 1 << 2},
+    {"avx2", 1 << 3},        {"fma", 1 << 4},         {"f16c", 1 << 5},
+    {"bmi2", 1 << 6},        {"avx512f", 1 << 7},     {"avx512bw", 1 << 8},
+    {"avx512cd", 1 << 9},    {"avx512dq", 1 << 10},   {"avx512vl", 1 << 11},
     {"avx512vnni", 1 << 12}, {"avx512bf16", 1 << 13}, {"avxvnni", 1 << 14}};
 
 /// The features that we let LLVM use, with what they imply. Others of a named

@@ -20,8 +20,8 @@
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
-#include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Dialect/PLK/PLKDialect.h.inc"
+#include "plmc/Dialect/PLM/PLM.h"
 #define GET_OP_CLASSES
 #include "plmc/Dialect/PLK/PLKOps.h.inc"
 

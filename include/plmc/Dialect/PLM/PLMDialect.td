@@ -65,7 +65,7 @@ class PLM_Enum<string name, string summary, list<I32EnumAttrCase> cases>
 }
 class PLM_EnumAttr<EnumInfo info, string mnem>
     : EnumAttr<PLM_Dialect, info, mnem> {
-  let assemblyFormat = "$value";
+  let assemblyFormat = "`` $value"; // no second blank after the op's name
 }
 
 def PLM_UnaryKind : PLM_Enum<"UnaryKind", "Elementwise function of one operand", [

@@ -207,8 +207,8 @@ struct OuterProduct : OpRewritePattern<MatmulOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(MatmulOp op,
                                 PatternRewriter &rewriter) const override {
-    if (!dimsOf(op.getLhs()).back().isConstant(1) ||
-        isProjected(op.getLhs()) || isProjected(op.getRhs()))
+    if (!dimsOf(op.getLhs()).back().isConstant(1) || isProjected(op.getLhs()) ||
+        isProjected(op.getRhs()))
       return failure();
     rewriter.replaceOpWithNewOp<BinaryOp>(op, op.getType(), BinaryKind::Mul,
                                           op.getLhs(), op.getRhs());

@@ -1,0 +1,205 @@
+//===- KernelCalls.cpp - Calls of kernels ----------------------* -*- C++
+//-*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ProgramBuilder.h"
+
+using namespace mlir;
+using namespace plmc;
+
+LogicalResult ProgramBuilder::emitEmbed(plk::EmbedOp op, Value result) {
+  EmbedSpec spec;
+  spec.width = widthOf(op.getResult());
+  spec.position = op.getPosition().has_value();
+  spec.offset = op.getOffset();
+  SmallVector<Value> arguments, tables;
+  bool checked = true;
+  for (auto [ids, table] : llvm::zip(op.getIds(), op.getTables())) {
+    StringRef symbol = cast<FlatSymbolRefAttr>(table).getValue();
+    auto weight = sourceSymbols.lookup<plk::WeightOp>(symbol);
+    Type element = cast<RankedTensorType>(ids.getType()).getElementType();
+    if (!weight || !(element.isInteger(64) || element.isInteger(32)))
+      return op.emitOpError("ids must be i32 or i64 and tables f32 weights");
+    spec.tableRows.push_back(weight.getShape()[0]);
+    spec.idBytes.push_back(storageBytes(element));
+    FailureOr<Value> idsAt = address(ids), tableAt = weightAddress(op, symbol);
+    if (failed(idsAt) || failed(tableAt))
+      return failure();
+    arguments.push_back(*idsAt);
+    tables.push_back(*tableAt);
+    if (auto argument = dyn_cast<BlockArgument>(ids))
+      info.idChecks.push_back(
+          {int32_t(argument.getArgNumber()), weight.getShape()[0]});
+    else
+      checked = false;
+  }
+  llvm::append_range(arguments, tables);
+  FailureOr<Value> position = optionalWeight(op, op.getPosition());
+  if (failed(position))
+    return failure();
+  int64_t code =
+      checked ? 0 : indexCheck(op, "a computed id is outside its table");
+  auto func = kernel(spec.name(), [&] { return buildEmbed(b, output, spec); });
+  DimExpr rows = rowsOf(op.getType());
+  Range range = shareRows(dim(rows));
+  auto sequence = DimExpr::parse(
+      source->getAttrOfType<StringAttr>(attrs::sequence).getValue());
+  arguments.append({*position, frameField(runtime::FrameRowSource), result,
+                    b.offset(frame, runtime::FrameError), b.c(code),
+                    dim(*sequence), range.lo, range.hi});
+  b.call(func, arguments);
+  if (op.getGamma()) {
+    FailureOr<Value> gamma = weightAddress(op, *op.getGamma());
+    FailureOr<Value> beta = optionalWeight(op, op.getBeta());
+    if (failed(gamma) || failed(beta))
+      return failure();
+    normRows(*gamma, op.getBeta() ? *beta : Value(), result, result, spec.width,
+             op.getEpsilon().convertToDouble(), range);
+  }
+  return success();
+}
+
+void ProgramBuilder::normRows(Value gamma, Value beta, Value x, Value y,
+                              int64_t width, double epsilon, Range rows) {
+  std::string key = llvm::formatv("norm {0} {1} {2}", width, beta ? 1 : 0,
+                                  llvm::bit_cast<uint64_t>(epsilon));
+  auto func = kernel(
+      key, [&] { return buildNorm(b, output, width, bool(beta), epsilon); });
+  b.call(func, {x, gamma, beta ? beta : gamma, y, rows.lo, rows.hi});
+}
+
+LogicalResult ProgramBuilder::emitLinear(plk::LinearOp op, Value result) {
+  auto weight = sourceSymbols.lookup<plk::WeightOp>(op.getWeight());
+  if (!weight || !weight.getPanel() ||
+      int64_t(*weight.getPanel()) != b.target.panelWidth())
+    return op.emitOpError("weight is not packed for this target: lower with "
+                          "the panel width ")
+           << b.target.panelWidth();
+  LinearSpec spec;
+  spec.k = weight.getShape()[0];
+  spec.n = weight.getShape()[1];
+  spec.bias = op.getBias().has_value();
+  spec.residual = bool(op.getResidual());
+  spec.activation = op.getActivation();
+
+  FailureOr<Value> input = address(op.getInput());
+  FailureOr<Value> panels = weightAddress(op, op.getWeight());
+  FailureOr<Value> bias = optionalWeight(op, op.getBias());
+  FailureOr<Value> residual =
+      op.getResidual() ? address(op.getResidual()) : input;
+  if (failed(input) || failed(panels) || failed(bias) || failed(residual))
+    return failure();
+
+  auto func = kernel(spec.name(), [&] { return buildLinear(b, output, spec); });
+  Value rows = dim(rowsOf(op.getType()));
+  Value numPanels = b.c(llvm::divideCeil(spec.n, b.target.panelWidth()));
+  // Few rows: share columns. With one thread both are everything.
+  Value few = b.lt(rows, b.mul(threads, 4 * b.target.tileRows));
+  Range ownRows = shareRows(rows), ownPanels = share(numPanels);
+  b.call(func,
+         {*input, *panels, *bias, *residual, result,
+          b.select(few, b.c(0), ownRows.lo), b.select(few, rows, ownRows.hi),
+          b.select(few, ownPanels.lo, b.c(0)),
+          b.select(few, ownPanels.hi, numPanels)});
+  if (op.getGamma()) {
+    FailureOr<Value> gamma = weightAddress(op, *op.getGamma());
+    FailureOr<Value> beta = optionalWeight(op, op.getBeta());
+    if (failed(gamma) || failed(beta))
+      return failure();
+    b.ifThen(few, [&] { barrier(); });
+    normRows(*gamma, op.getBeta() ? *beta : Value(), result, result, spec.n,
+             op.getEpsilon().convertToDouble(), ownRows);
+  }
+  return success();
+}
+
+LogicalResult ProgramBuilder::emitAttention(plk::AttentionOp op, Value result) {
+  AttentionSpec spec;
+  spec.heads = op.getNumHeads();
+  spec.headSize = op.getHeadSize();
+  spec.valueSize = op.getValueSize();
+  spec.queryStride = widthOf(op.getQuery());
+  spec.keyStride = widthOf(op.getKey());
+  spec.valueStride = widthOf(op.getValue());
+  spec.scale = op.getScale().convertToDouble();
+  FailureOr<Value> q = address(op.getQuery()), k = address(op.getKey()),
+                   v = address(op.getValue());
+  auto scratchSlot = op->getAttrOfType<IntegerAttr>(attrs::scratchSlot);
+  if (failed(q) || failed(k) || failed(v))
+    return failure();
+  if (!scratchSlot)
+    return op.emitOpError("has no scratch slot: run plk-plan-arena");
+  auto func =
+      kernel(spec.name(), [&] { return buildAttention(b, output, spec); });
+  auto batch = DimExpr::parse(
+      source->getAttrOfType<StringAttr>(attrs::batch).getValue());
+  Range tasks = share(b.mul(dim(*batch), spec.heads));
+  Value scratch = b.offset(
+      frameField(runtime::FrameArena),
+      b.loadI64(frameField(runtime::FrameSlots), scratchSlot.getInt()));
+  Value maxRows = dim(DimExpr::symbol(maxRowsSymbol));
+  scratch = b.offset(scratch,
+                     b.mul(thread, b.mul(b.add(maxRows, 64),
+                                         attentionScratchBytesPerRow(
+                                             spec.headSize, spec.valueSize))));
+  b.call(func,
+         {b.offset(*q, op.getQueryOffset() * 4),
+          b.offset(*k, op.getKeyOffset() * 4),
+          b.offset(*v, op.getValueOffset() * 4), result,
+          frameField(runtime::FrameSeqStart), frameField(runtime::FrameSeqKeys),
+          scratch, tasks.lo, tasks.hi});
+  return success();
+}
+
+LogicalResult ProgramBuilder::emitNorm(plk::NormOp op, Value result) {
+  FailureOr<Value> input = address(op.getInput()),
+                   gamma = weightAddress(op, op.getGamma()),
+                   beta = optionalWeight(op, op.getBeta());
+  if (failed(input) || failed(gamma) || failed(beta))
+    return failure();
+  normRows(*gamma, op.getBeta() ? *beta : Value(), *input, result,
+           widthOf(op.getResult()), op.getEpsilon().convertToDouble(),
+           shareRows(dim(rowsOf(op.getType()))));
+  return success();
+}
+
+LogicalResult ProgramBuilder::emitPool(plk::PoolOp op, Value result) {
+  FailureOr<Value> input = address(op.getInput());
+  if (failed(input))
+    return failure();
+  int64_t width = widthOf(op.getResult());
+  double epsilon = op.getEpsilon().convertToDouble();
+  std::string key =
+      llvm::formatv("pool {0} {1} {2} {3}", int(op.getKind()), width,
+                    op.getAllRows(), llvm::bit_cast<uint64_t>(epsilon));
+  auto func = kernel(key, [&] {
+    return buildPool(b, output, op.getKind(), width, op.getAllRows(), epsilon);
+  });
+  Range sequences = share(dim(getDims(op.getType())[0]));
+  b.call(func,
+         {*input, result, frameField(runtime::FrameSeqStart),
+          frameField(runtime::FrameSeqKeys), frameField(runtime::FrameFirstRow),
+          sequences.lo, sequences.hi});
+  return success();
+}
+
+LogicalResult ProgramBuilder::emitL2(plm::L2NormalizeOp op, Value result) {
+  FailureOr<Value> input = address(op.getInput());
+  if (failed(input))
+    return failure();
+  int64_t width = widthOf(op.getResult());
+  if (ShapedType::isDynamic(width) || !op.getType().getElementType().isF32())
+    return op.emitOpError("needs f32 rows of a fixed width");
+  double epsilon = op.getEpsilon().convertToDouble();
+  std::string key =
+      llvm::formatv("l2 {0} {1}", width, llvm::bit_cast<uint64_t>(epsilon));
+  auto func =
+      kernel(key, [&] { return buildL2Normalize(b, output, width, epsilon); });
+  Range rows = shareRows(dim(rowsOf(op.getType())));
+  b.call(func, {*input, result, rows.lo, rows.hi});
+  return success();
+}

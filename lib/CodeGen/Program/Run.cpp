@@ -1,0 +1,210 @@
+//===- Run.cpp - plm_gen_run -----------------------------------* -*- C++
+//-*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// plm_gen_run is executed by every thread of a context at once (SPMD). It is a
+// straight list of kernel calls; each thread takes its share of the rows,
+// panels or tasks of each, and a barrier stands between two ops. With few rows
+// the threads of a product share the columns instead: a product of 8 rows by 2
+// threads would leave each with a register tile that is half empty.
+//
+// Equal kernels are built once: a kernel is named by its widths and epilogue,
+// and layers differ only in the addresses that they pass.
+//
+//===----------------------------------------------------------------------===//
+
+#include "ProgramBuilder.h"
+
+using namespace mlir;
+using namespace plmc;
+
+FailureOr<Value> ProgramBuilder::weightAddress(Operation *user,
+                                               StringRef symbol) {
+  auto offset = weights.offsetOf(symbol);
+  if (!offset)
+    return user->emitOpError() << llvm::toString(offset.takeError());
+  return b.offset(frameField(runtime::FrameWeights), *offset);
+}
+
+FailureOr<Value>
+ProgramBuilder::optionalWeight(Operation *user,
+                               std::optional<StringRef> symbol) {
+  if (symbol)
+    return weightAddress(user, *symbol);
+  return frameField(runtime::FrameWeights); // not read
+}
+
+FailureOr<Value> ProgramBuilder::address(Value value) {
+  if (Value known = addresses.lookup(value))
+    return known;
+  Value result;
+  Operation *op = value.getDefiningOp();
+  if (auto argument = dyn_cast<BlockArgument>(value)) {
+    result = b.loadPtr(frameField(runtime::FrameInputs),
+                       argument.getArgNumber() * 8);
+  } else if (auto reshape = dyn_cast<plm::ReshapeOp>(op)) {
+    return address(reshape.getInput());
+  } else if (auto get = dyn_cast<plm::GetParameterOp>(op)) {
+    FailureOr<Value> weight = weightAddress(op, get.getParameter());
+    if (failed(weight))
+      return failure();
+    result = *weight;
+  } else if (auto constant = dyn_cast<plm::ConstantOp>(op)) {
+    auto offset = weights.offsetOf(constant);
+    if (!offset)
+      return op->emitOpError() << llvm::toString(offset.takeError());
+    result = b.offset(frameField(runtime::FrameWeights), *offset);
+  } else if (auto index = op->getAttrOfType<IntegerAttr>(attrs::output)) {
+    result = b.loadPtr(frameField(runtime::FrameOutputs), index.getInt() * 8);
+  } else if (auto slot = op->getAttrOfType<IntegerAttr>(attrs::slot)) {
+    result =
+        b.offset(frameField(runtime::FrameArena),
+                 b.loadI64(frameField(runtime::FrameSlots), slot.getInt()));
+  } else {
+    return op->emitOpError("has no slot: run plk-plan-arena");
+  }
+  addresses[value] = result;
+  return result;
+}
+
+ProgramBuilder::Range ProgramBuilder::share(Value count) {
+  return {b.div(b.mul(count, thread), threads),
+          b.div(b.mul(count, b.add(thread, 1)), threads)};
+}
+
+/// Whole register tiles, so that only the last share has a low one.
+ProgramBuilder::Range ProgramBuilder::shareRows(Value rows) {
+  int64_t tile = b.target.tileRows;
+  Range tiles = share(b.ceilDiv(rows, tile));
+  return {b.min(b.mul(tiles.lo, tile), rows),
+          b.min(b.mul(tiles.hi, tile), rows)};
+}
+
+int32_t ProgramBuilder::indexCheck(Operation *op, const Twine &what) {
+  std::string node = "an unnamed node";
+  if (auto name = op->getLoc()->findInstanceOf<NameLoc>())
+    node = "node '" + name.getName().str() + "'";
+  info.indexCheckMessages.push_back((what + " in " + node).str());
+  return info.indexCheckMessages.size();
+}
+
+LogicalResult ProgramBuilder::emitReturn(func::ReturnOp op) {
+  for (OpOperand &operand : op->getOpOperands()) {
+    int64_t index = operand.getOperandNumber();
+    Value storage = operand.get();
+    while (auto reshape = storage.getDefiningOp<plm::ReshapeOp>())
+      storage = reshape.getInput();
+    if (Operation *producer = storage.getDefiningOp())
+      if (auto output = producer->getAttrOfType<IntegerAttr>(attrs::output))
+        if (output.getInt() == index)
+          continue;
+    // An input, a constant, or a value that another output holds.
+    FailureOr<Value> from = address(operand.get());
+    if (failed(from))
+      return failure();
+    Value to = b.loadPtr(frameField(runtime::FrameOutputs), index * 8);
+    auto type = cast<RankedTensorType>(operand.get().getType());
+    DimExpr bytes(storageBytes(type.getElementType()));
+    for (const DimExpr &size : getDims(type))
+      bytes = bytes * size;
+    Value total = dim(bytes);
+    b.ifThen(b.eq(thread, b.c(0)), [&] { copyBytes(*from, to, total); });
+  }
+  return success();
+}
+
+LogicalResult ProgramBuilder::emitOp(Operation *op) {
+  if (isa<plm::GetParameterOp, plm::ConstantOp, plm::ReshapeOp,
+          plm::ConstraintOp>(op))
+    return success();
+  if (auto ret = dyn_cast<func::ReturnOp>(op))
+    return emitReturn(ret);
+  if (op->getNumResults() != 1)
+    return op->emitOpError("is not supported by code generation");
+  FailureOr<Value> result = address(op->getResult(0));
+  if (failed(result))
+    return failure();
+  LogicalResult status = success();
+  if (auto embed = dyn_cast<plk::EmbedOp>(op)) {
+    status = emitEmbed(embed, *result);
+  } else if (auto linear = dyn_cast<plk::LinearOp>(op)) {
+    status = emitLinear(linear, *result);
+  } else if (auto attention = dyn_cast<plk::AttentionOp>(op)) {
+    status = emitAttention(attention, *result);
+  } else if (auto norm = dyn_cast<plk::NormOp>(op)) {
+    status = emitNorm(norm, *result);
+  } else if (auto pool = dyn_cast<plk::PoolOp>(op)) {
+    status = emitPool(pool, *result);
+  } else if (auto l2 = dyn_cast<plm::L2NormalizeOp>(op)) {
+    status = emitL2(l2, *result);
+  } else if (isa<plk::PackOp, plk::UnpackOp>(op)) {
+    FailureOr<Value> from = address(op->getOperand(0));
+    if (failed(from))
+      return failure();
+    bool pack = isa<plk::PackOp>(op);
+    emitPack(*from, *result,
+             cast<RankedTensorType>(
+                 (pack ? op->getResult(0) : op->getOperand(0)).getType()),
+             pack);
+  } else {
+    status = emitTensorOp(op, *result);
+  }
+  if (failed(status))
+    return failure();
+  barrier();
+  return success();
+}
+
+LogicalResult ProgramBuilder::emitRun() {
+  auto func = b.beginFunction(output, "plm_gen_run", {b.ptr, b.i64, b.i64});
+  frame = func.getArgument(0);
+  thread = func.getArgument(1);
+  threads = func.getArgument(2);
+  dims = frameField(runtime::FrameDims);
+  for (Operation &op : forward.getBody().front()) {
+    b.setInsertionPointToEnd(&func.getBody().front());
+    if (failed(emitOp(&op)))
+      return failure();
+  }
+  b.endFunction();
+  return success();
+}
+
+LogicalResult ProgramBuilder::emit() {
+  forward = source.lookupSymbol<func::FuncOp>("forward");
+  if (!forward || forward.isExternal())
+    return source.emitError("there is no function @forward to compile");
+  collectSymbols();
+  // Every dimension must come from an input.
+  auto known = [&](Operation *op, Type type) -> LogicalResult {
+    for (const DimExpr &expr : getDims(cast<RankedTensorType>(type)))
+      for (const std::string &name : expr.symbols())
+        if (!symbolIndex.count(name))
+          return op->emitOpError()
+                 << "depends on dimension '" << name << "', which no input has";
+    return success();
+  };
+  for (Operation &op : forward.getBody().front())
+    for (Type type : op.getResultTypes())
+      if (failed(known(&op, type)))
+        return failure();
+  barrierFunc = b.declare(output, "plm_rt_barrier", {b.ptr, b.i64});
+  if (failed(emitPlan()) || failed(emitCheck()))
+    return failure();
+  emitOutputDims();
+  return emitRun();
+}
+
+FailureOr<OwningOpRef<ModuleOp>> plmc::emitProgram(ModuleOp module,
+                                                   const TargetInfo &target,
+                                                   WeightSection &weights,
+                                                   ProgramInfo &info) {
+  OwningOpRef<ModuleOp> output = ModuleOp::create(module.getLoc());
+  if (failed(ProgramBuilder(module, *output, target, weights, info).emit()))
+    return failure();
+  return output;
+}

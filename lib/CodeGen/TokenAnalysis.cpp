@@ -1,0 +1,173 @@
+//===- TokenAnalysis.cpp - Which values are token-level ------* -*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Padding. A batch of sentences of unequal length is padded, but nobody wants
+// to pay for the padding. The live positions of the batch are put one after
+// the other, [tokens, H], and every row-wise kernel runs over those alone.
+// Which positions are live is decided here, once for the whole function, from
+// who reads what:
+//
+//   kept            only positions that the keep mask marks; enough when
+//                   token-level values meet row-wise kernels, attention, masked
+//                   pooling and the outputs (zero at padding by convention)
+//   kept and first  also position 0, masked or not: a [CLS] pooler reads it
+//                   even when the padding is on the left
+//   all             every position: somebody reads padding (a tensor operation
+//                   that we cannot see through), or the user asked for it
+//
+// In every mode the kept rows of a sequence come first among its rows, so
+// attention only needs two counts a sequence and never reads a mask.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TokenAnalysis.h"
+#include "Decompose.h"
+
+using namespace mlir;
+using namespace plmc;
+
+static RankedTensorType typeOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+TokenAnalysis::TokenAnalysis(func::FuncOp func) : func(func) {
+  findTokenDims();
+  for (auto attention :
+       llvm::make_early_inc_range(func.getOps<plm::AttentionOp>()))
+    if (!fits(attention))
+      decompose(attention);
+  for (auto pool : llvm::make_early_inc_range(func.getOps<plm::PoolOp>()))
+    if (!fits(pool))
+      decompose(pool);
+  if (batch)
+    markTokenValues();
+}
+
+/// A batch and a length that the runtime can read off its inputs.
+static bool arePlain(const DimExpr &batch, const DimExpr &sequence) {
+  for (const DimExpr &dim : {batch, sequence})
+    if (!dim.isConstant() &&
+        (dim.symbols().size() != 1 || dim.str() != dim.symbols().front()))
+      return false;
+  return true;
+}
+
+void TokenAnalysis::findTokenDims() {
+  auto adopt = [&](Value tokens, Value keep) {
+    SmallVector<DimExpr> dims = getDims(typeOf(tokens));
+    if (batch || !arePlain(dims[0], dims[1]) ||
+        (keep && !isa<BlockArgument>(keep)))
+      return;
+    batch = dims[0];
+    sequence = dims[1];
+    mask = keep;
+  };
+  for (auto attention : func.getOps<plm::AttentionOp>())
+    if (getDims(typeOf(attention.getQuery()))[1] ==
+        getDims(typeOf(attention.getKey()))[1])
+      adopt(attention.getQuery(), attention.getMask());
+  // An encoder without attention (embeddings and pooling) packs too.
+  for (auto pool : func.getOps<plm::PoolOp>())
+    if (pool.getMask())
+      adopt(pool.getInput(), pool.getMask());
+  for (auto pool : func.getOps<plm::PoolOp>())
+    adopt(pool.getInput(), Value());
+}
+
+bool TokenAnalysis::hasTokenDims(Value value) const {
+  SmallVector<DimExpr> dims = getDims(typeOf(value));
+  return batch && dims.size() >= 2 && dims[0] == *batch && dims[1] == *sequence;
+}
+
+bool TokenAnalysis::fits(plm::AttentionOp op) const {
+  return hasTokenDims(op.getQuery()) && hasTokenDims(op.getKey()) &&
+         op.getMask() == mask && typeOf(op.getQuery()).getElementType().isF32();
+}
+
+bool TokenAnalysis::fits(plm::PoolOp op) const {
+  return hasTokenDims(op.getInput()) &&
+         (!op.getMask() || op.getMask() == mask) &&
+         typeOf(op.getInput()).getElementType().isF32();
+}
+
+/// True for a value that a packed elementwise op can take as it is: all
+/// dimensions but the last are 1.
+bool TokenAnalysis::isRow(Value value) {
+  SmallVector<DimExpr> dims = getDims(typeOf(value));
+  for (size_t i = 0; i + 1 < dims.size(); ++i)
+    if (!dims[i].isConstant(1))
+      return false;
+  return true;
+}
+
+/// Ops that compute row r of their result from row r of their operands.
+bool TokenAnalysis::isRowwise(Operation *op) {
+  return isa<plm::LinearOp, plm::LayerNormOp, plm::ActivationOp, plm::UnaryOp,
+             plm::CastOp, plm::BinaryOp, plm::SelectOp, plm::L2NormalizeOp>(op);
+}
+
+void TokenAnalysis::markTokenValues() {
+  for (Operation &op : func.getBody().front()) {
+    if (op.getNumResults() != 1 || !hasTokenDims(op.getResult(0)))
+      continue;
+    bool token = false;
+    if (auto embedding = dyn_cast<plm::EmbeddingOp>(op)) {
+      token = typeOf(embedding.getIds()).getRank() == 2 &&
+              embedding.getTable().getDefiningOp<plm::GetParameterOp>();
+    } else if (isa<plm::AttentionOp>(op)) {
+      token = true;
+    } else if (isRowwise(&op)) {
+      // At least one operand is already token-level; the others can be packed
+      // ([B, S, ...] of equal rank) or are a row.
+      size_t rank = typeOf(op.getResult(0)).getRank();
+      bool fits = true;
+      if (isa<plm::LinearOp, plm::LayerNormOp>(op)) {
+        token = isToken(op.getOperand(0));
+      } else {
+        for (Value operand : op.getOperands()) {
+          token |= isToken(operand);
+          fits &=
+              (hasTokenDims(operand) &&
+               size_t(typeOf(operand).getRank()) == rank) ||
+              isRow(operand) ||
+              (rank == 3 && operand.getDefiningOp<plm::PositionEmbeddingOp>());
+        }
+        token &= fits && rank >= 3;
+      }
+    }
+    if (token)
+      tokenLevel.insert(op.getResult(0));
+  }
+}
+
+PackMode TokenAnalysis::choosePackMode(bool computePadding) {
+  if (!batch)
+    return PackMode::None;
+  if (!mask || computePadding)
+    return PackMode::All;
+  bool first = false;
+  for (Operation &op : func.getBody().front()) {
+    if (op.getNumResults() != 1 || !isToken(op.getResult(0)))
+      continue;
+    for (OpOperand &use : op.getResult(0).getUses()) {
+      Operation *user = use.getOwner();
+      if (isa<plm::AttentionOp, func::ReturnOp>(user))
+        continue;
+      if (auto pool = dyn_cast<plm::PoolOp>(user)) {
+        if (pool.getKind() == plm::PoolKind::First)
+          first = true;
+        else if (!pool.getMask())
+          return PackMode::All;
+        continue;
+      }
+      if (user->getNumResults() == 1 && isToken(user->getResult(0)))
+        continue;
+      return PackMode::All; // somebody we cannot see through
+    }
+  }
+  return first ? PackMode::KeptAndFirst : PackMode::Kept;
+}

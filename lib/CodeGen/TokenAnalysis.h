@@ -1,0 +1,50 @@
+//===- TokenAnalysis.h - Which values are token-level --------* -*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_LIB_CODEGEN_TOKENANALYSIS_H
+#define PLMC_LIB_CODEGEN_TOKENANALYSIS_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "plmc/Dialect/PLM/DimExpr.h"
+#include "plmc/Dialect/PLM/PLM.h"
+#include "llvm/ADT/DenseSet.h"
+
+namespace plmc {
+
+/// PLM_PACK_* of lib/Runtime/Generated.h.
+enum class PackMode { None = 0, All = 1, Kept = 2, KeptAndFirst = 3 };
+
+class TokenAnalysis {
+public:
+  /// Finds the batch, length and mask that the packed rows stand for. Attention
+  /// and pooling under other ones are rewritten to tensor operations.
+  explicit TokenAnalysis(mlir::func::FuncOp func);
+
+  /// Nothing is token-level if there is none.
+  std::optional<DimExpr> batch, sequence;
+  /// The keep mask, an argument of the function, or null: all positions.
+  mlir::Value mask;
+
+  bool isToken(mlir::Value value) const { return tokenLevel.contains(value); }
+  bool hasTokenDims(mlir::Value value) const;
+  PackMode choosePackMode(bool computePadding);
+
+private:
+  void findTokenDims();
+  bool fits(plm::AttentionOp op) const;
+  bool fits(plm::PoolOp op) const;
+  void markTokenValues();
+  static bool isRowwise(mlir::Operation *op);
+  static bool isRow(mlir::Value value);
+
+  mlir::func::FuncOp func;
+  llvm::DenseSet<mlir::Value> tokenLevel;
+};
+
+} // namespace plmc
+
+#endif // PLMC_LIB_CODEGEN_TOKENANALYSIS_H

@@ -1,0 +1,71 @@
+// RUN: plmc-opt %s -split-input-file -verify-diagnostics
+
+func.func @no_encoding(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
+  // expected-error @+1 {{dynamic dimensions need a #plm.dims encoding}}
+  %r = plm.unary neg %x : (tensor<?x4xf32>) -> tensor<?x4xf32>
+  return %r : tensor<?x4xf32>
+}
+
+// -----
+
+func.func @linear(%x: tensor<2x3xf32>, %w: tensor<4x5xf32>) -> tensor<2x5xf32> {
+  // expected-error @+1 {{input has shape [2, 3], but the weight takes 4 features}}
+  %r = plm.linear %x, %w : (tensor<2x3xf32>, tensor<4x5xf32>) -> tensor<2x5xf32>
+  return %r : tensor<2x5xf32>
+}
+
+// -----
+
+func.func @broadcast(%x: tensor<2x3xf32>, %y: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  // expected-error @+1 {{operands of shapes [2, 3] and [2, 4] do not broadcast}}
+  %r = plm.binary add %x, %y : (tensor<2x3xf32>, tensor<2x4xf32>) -> tensor<2x4xf32>
+  return %r : tensor<2x4xf32>
+}
+
+// -----
+
+func.func @heads(%x: tensor<1x3x8xf32>) -> tensor<1x3x8xf32> {
+  // expected-error @+1 {{query has width 8, not a multiple of 3 heads}}
+  %r = plm.attention %x, %x, %x {num_heads = 3 : i64, scale = 1.0 : f64} : (tensor<1x3x8xf32>, tensor<1x3x8xf32>, tensor<1x3x8xf32>) -> tensor<1x3x8xf32>
+  return %r : tensor<1x3x8xf32>
+}
+
+// -----
+
+func.func @reshape(%x: tensor<?x6xf32, #plm.dims<"n", "6">>) -> tensor<?x5xf32, #plm.dims<"n", "5">> {
+  // expected-error @+1 {{do not have equally many elements}}
+  %r = plm.reshape %x : (tensor<?x6xf32, #plm.dims<"n", "6">>) -> tensor<?x5xf32, #plm.dims<"n", "5">>
+  return %r : tensor<?x5xf32, #plm.dims<"n", "5">>
+}
+
+// -----
+
+func.func @slice(%x: tensor<5xf32>) -> tensor<3xf32> {
+  // expected-error @+1 {{window leaves dimension 0 of the input [5]}}
+  %r = plm.slice %x ["3"] [1] : (tensor<5xf32>) -> tensor<3xf32>
+  return %r : tensor<3xf32>
+}
+
+// -----
+
+func.func @missing() -> tensor<2xf32> {
+  // expected-error @+1 {{there is no plm.parameter @w}}
+  %r = plm.get_parameter @w : tensor<2xf32>
+  return %r : tensor<2xf32>
+}
+
+// -----
+
+func.func @permutation(%x: tensor<2x3xf32>) -> tensor<3x2xf32> {
+  // expected-error @+1 {{permutation is not one of 2 dimensions}}
+  %r = plm.transpose %x [1, 1] : (tensor<2x3xf32>) -> tensor<3x2xf32>
+  return %r : tensor<3x2xf32>
+}
+
+// -----
+
+func.func @spelling(%x: tensor<?xf32, #plm.dims<"n*2">>) -> tensor<?xf32, #plm.dims<"n*2">> {
+  // expected-error @+1 {{"n*2" is not the dimension's canonical expression}}
+  %r = plm.unary neg %x : (tensor<?xf32, #plm.dims<"n*2">>) -> tensor<?xf32, #plm.dims<"n*2">>
+  return %r : tensor<?xf32, #plm.dims<"n*2">>
+}
