@@ -61,6 +61,20 @@ struct TensorBuilder : OpBuilder {
                             makeTensorType(shape, type(lhs).getElementType()),
                             lhs, rhs);
   }
+  Value unary(UnaryKind kind, Value value) {
+    return UnaryOp::create(*this, loc, value.getType(),
+                           UnaryKindAttr::get(getContext(), kind), value);
+  }
+  /// Mean over the last dimension, which becomes 1.
+  Value rowMean(Value value) {
+    SmallVector<DimExpr> shape = dims(value);
+    int64_t axis = shape.size() - 1;
+    shape.back() = DimExpr(1);
+    return ReduceOp::create(
+        *this, loc, makeTensorType(shape, type(value).getElementType()),
+        ReduceKindAttr::get(getContext(), ReduceKind::Mean),
+        getDenseI64ArrayAttr({axis}), getUnitAttr(), value);
+  }
   Value reduce(ReduceKind kind, Value value, int64_t axis) {
     SmallVector<DimExpr> shape = dims(value);
     shape.erase(shape.begin() + axis);
@@ -112,6 +126,42 @@ void plmc::decompose(AttentionOp op) {
     weights = b.select(keep, weights, b.constant(element, 0), weights);
   Value merged = b.transpose(b.matmul(weights, value), {0, 2, 1, 3});
   op.replaceAllUsesWith(b.reshape(merged, getDims(op.getType())));
+  op.erase();
+}
+
+void plmc::decompose(LinearOp op) {
+  TensorBuilder b(op);
+  Value input = op.getInput(), weight = op.getWeight();
+  if (op.getTransposed())
+    weight = b.transpose(weight, {1, 0});
+  SmallVector<DimExpr> shape = b.dims(input);
+  if (shape.size() == 1) // a vector is a row
+    input = b.reshape(input, {DimExpr(1), shape[0]});
+  Value result = b.matmul(input, weight);
+  if (shape.size() == 1)
+    result = b.reshape(result, {b.dims(result).back()});
+  if (op.getBias())
+    result = b.binary(BinaryKind::Add, result, op.getBias(), result);
+  op.replaceAllUsesWith(result);
+  op.erase();
+}
+
+void plmc::decompose(LayerNormOp op) {
+  TensorBuilder b(op);
+  Value x = op.getInput();
+  Type element = b.type(x).getElementType();
+  Value centred = b.binary(BinaryKind::Sub, x, b.rowMean(x), x);
+  Value variance =
+      b.rowMean(b.binary(BinaryKind::Mul, centred, centred, centred));
+  Value shifted = b.binary(
+      BinaryKind::Add, variance,
+      b.constant(element, op.getEpsilon().convertToDouble()), variance);
+  Value scale = b.unary(UnaryKind::Rsqrt, shifted);
+  Value result = b.binary(BinaryKind::Mul, centred, scale, centred);
+  result = b.binary(BinaryKind::Mul, result, op.getGamma(), result);
+  if (op.getBeta())
+    result = b.binary(BinaryKind::Add, result, op.getBeta(), result);
+  op.replaceAllUsesWith(result);
   op.erase();
 }
 

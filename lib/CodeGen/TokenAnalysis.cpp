@@ -34,8 +34,22 @@ static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
+/// A value that can go to the weight section.
+static bool isStored(Value value) {
+  return !value ||
+         isa_and_present<plm::GetParameterOp, plm::ConstantOp>(
+             value.getDefiningOp());
+}
+
 TokenAnalysis::TokenAnalysis(func::FuncOp func) : func(func) {
   findTokenDims();
+  for (auto linear : llvm::make_early_inc_range(func.getOps<plm::LinearOp>()))
+    if (!linear.getWeight().getDefiningOp<plm::GetParameterOp>() ||
+        !isStored(linear.getBias()))
+      decompose(linear);
+  for (auto norm : llvm::make_early_inc_range(func.getOps<plm::LayerNormOp>()))
+    if (!isStored(norm.getGamma()) || !isStored(norm.getBeta()))
+      decompose(norm);
   for (auto attention :
        llvm::make_early_inc_range(func.getOps<plm::AttentionOp>()))
     if (!fits(attention))
