@@ -112,8 +112,20 @@ Value Lowering::elementwiseOperand(Value value, RankedTensorType resultType) {
           ArrayRef<Attribute>{}, *table, int64_t(position.getOffset()));
     }
   }
-  if (hasTokenDims(value) && typeOf(value).getRank() >= 3)
+  SmallVector<DimExpr> dims = getDims(typeOf(value));
+  bool varies = llvm::any_of(
+      ArrayRef<DimExpr>(dims).take_front(2),
+      [](const DimExpr &dim) { return !dim.isConstant(1); });
+  if (dims.size() >= 3 && varies) {
+    if (!hasTokenDims(value)) { // the same for every sentence or position
+      dims[0] = *tokens.batch;
+      dims[1] = *tokens.sequence;
+      value = plm::BroadcastOp::create(
+          builder, value.getLoc(),
+          makeTensorType(dims, typeOf(value).getElementType()), value);
+    }
     return packed(value);
+  }
   if (typeOf(value).getRank() <= 1)
     return value;
   return plm::ReshapeOp::create(builder, value.getLoc(),

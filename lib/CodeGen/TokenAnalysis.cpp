@@ -97,6 +97,13 @@ bool TokenAnalysis::hasTokenDims(Value value) const {
   return batch && dims.size() >= 2 && dims[0] == *batch && dims[1] == *sequence;
 }
 
+bool TokenAnalysis::canPack(Value value, int64_t rank) const {
+  SmallVector<DimExpr> dims = getDims(typeOf(value));
+  return batch && int64_t(dims.size()) == rank && rank >= 3 &&
+         (dims[0] == *batch || dims[0].isConstant(1)) &&
+         (dims[1] == *sequence || dims[1].isConstant(1));
+}
+
 bool TokenAnalysis::fits(plm::AttentionOp op) const {
   return hasTokenDims(op.getQuery()) && hasTokenDims(op.getKey()) &&
          op.getMask() == mask && typeOf(op.getQuery()).getElementType().isF32();
@@ -137,18 +144,14 @@ void TokenAnalysis::markTokenValues() {
     } else if (isRowwise(&op)) {
       // At least one operand is already token-level; the others can be packed
       // ([B, S, ...] of equal rank) or are a row.
-      size_t rank = typeOf(op.getResult(0)).getRank();
+      int64_t rank = typeOf(op.getResult(0)).getRank();
       bool fits = true;
       if (isa<plm::LinearOp, plm::LayerNormOp>(op)) {
         token = isToken(op.getOperand(0));
       } else {
         for (Value operand : op.getOperands()) {
           token |= isToken(operand);
-          fits &=
-              (hasTokenDims(operand) &&
-               size_t(typeOf(operand).getRank()) == rank) ||
-              isRow(operand) ||
-              (rank == 3 && operand.getDefiningOp<plm::PositionEmbeddingOp>());
+          fits &= isRow(operand) || canPack(operand, rank);
         }
         token &= fits && rank >= 3;
       }
@@ -163,21 +166,21 @@ PackMode TokenAnalysis::choosePackMode(bool computePadding) {
     return PackMode::None;
   if (!mask || computePadding)
     return PackMode::All;
+  // Pooling reads packed rows, wherever they come from.
   bool first = false;
+  for (auto pool : func.getOps<plm::PoolOp>()) {
+    if (pool.getKind() == plm::PoolKind::First)
+      first = true;
+    else if (!pool.getMask())
+      return PackMode::All;
+  }
   for (Operation &op : func.getBody().front()) {
     if (op.getNumResults() != 1 || !isToken(op.getResult(0)))
       continue;
     for (OpOperand &use : op.getResult(0).getUses()) {
       Operation *user = use.getOwner();
-      if (isa<plm::AttentionOp, func::ReturnOp>(user))
+      if (isa<plm::AttentionOp, plm::PoolOp, func::ReturnOp>(user))
         continue;
-      if (auto pool = dyn_cast<plm::PoolOp>(user)) {
-        if (pool.getKind() == plm::PoolKind::First)
-          first = true;
-        else if (!pool.getMask())
-          return PackMode::All;
-        continue;
-      }
       if (user->getNumResults() == 1 && isToken(user->getResult(0)))
         continue;
       return PackMode::All; // somebody we cannot see through

@@ -31,6 +31,9 @@ public:
 
   bool isToken(mlir::Value value) const { return tokenLevel.contains(value); }
   bool hasTokenDims(mlir::Value value) const;
+  /// True for an operand of a packed elementwise op of rank `rank` that is, or
+  /// broadcasts to, [batch, sequence, ...].
+  bool canPack(mlir::Value value, int64_t rank) const;
   PackMode choosePackMode(bool computePadding);
 
 private:

@@ -15,6 +15,7 @@
 
 #include "WeightSection.h"
 #include "plmc/Interpreter/Interpreter.h"
+#include "plmc/Support/HostTensor.h"
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/Support/FileSystem.h"
 
@@ -62,19 +63,39 @@ llvm::Expected<int64_t> WeightSection::offsetOf(plm::ConstantOp constant) {
                  std::max<int64_t>(1, type.getElementTypeBitWidth() / 8));
 }
 
-/// The bytes of a source, which may be unaligned (they lie in the model file).
-static llvm::Expected<ArrayRef<char>> bytesOf(plm::ParameterOp parameter) {
-  std::optional<ArrayRef<char>> bytes = parameter.getBytes();
-  if (!bytes ||
-      int64_t(bytes->size()) !=
-          parameter.getTensorType().getNumElements() *
-              std::max<int64_t>(
-                  1, parameter.getTensorType().getElementTypeBitWidth() / 8))
-    return llvm::createStringError(
-        "parameter @" + parameter.getSymName() +
-        " has no value: the IR was printed with its weights elided; print it "
-        "with --elide-weights=false");
-  return *bytes;
+namespace {
+/// The bytes of a parameter: where they lie, unaligned, in the model file; or
+/// a copy, if the attribute has another form (a splat).
+struct Source {
+  ArrayRef<char> bytes;
+  HostTensor copy;
+};
+} // namespace
+
+static llvm::Expected<Source> readSource(plm::ParameterOp parameter) {
+  Source source;
+  if (std::optional<ArrayRef<char>> bytes = parameter.getBytes()) {
+    source.bytes = *bytes;
+  } else {
+    auto tensor = tensorFromAttr(parameter.getValue());
+    if (!tensor)
+      return llvm::joinErrors(
+          llvm::createStringError(
+              "parameter @" + parameter.getSymName() +
+              " has no value; if the IR was printed with its weights elided, "
+              "print it with --elide-weights=false"),
+          tensor.takeError());
+    source.copy = std::move(*tensor);
+    source.bytes = source.copy.data;
+  }
+  RankedTensorType type = parameter.getTensorType();
+  int64_t expected = type.getNumElements() *
+                     std::max<int64_t>(1, type.getElementTypeBitWidth() / 8);
+  if (int64_t(source.bytes.size()) != expected)
+    return llvm::createStringError("parameter @" + parameter.getSymName() +
+                                   " has " + Twine(source.bytes.size()) +
+                                   " bytes, expected " + Twine(expected));
+  return std::move(source);
 }
 
 llvm::Error WeightSection::writePanels(raw_ostream &os, plk::WeightOp weight) {
@@ -89,10 +110,10 @@ llvm::Error WeightSection::writePanels(raw_ostream &os, plk::WeightOp weight) {
     if (!parameter)
       return llvm::createStringError("there is no parameter for @" +
                                      weight.getSymName());
-    auto bytes = bytesOf(parameter);
-    if (!bytes)
-      return bytes.takeError();
-    const char *from = bytes->data();
+    auto read = readSource(parameter);
+    if (!read)
+      return read.takeError();
+    const char *from = read->bytes.data();
     int64_t columns = parameter.getTensorType().getDimSize(transposed ? 0 : 1);
     std::vector<float> line(transposed ? k : columns);
     auto place = [&](int64_t row, int64_t column) -> float & {
@@ -126,22 +147,18 @@ llvm::Error WeightSection::write(raw_ostream &os, const Entry &entry) {
       if (!parameter)
         return llvm::createStringError("there is no parameter for @" +
                                        weight.getSymName());
-      auto bytes = bytesOf(parameter);
-      if (!bytes)
-        return bytes.takeError();
-      os.write(bytes->data(), bytes->size());
+      auto read = readSource(parameter);
+      if (!read)
+        return read.takeError();
+      os.write(read->bytes.data(), read->bytes.size());
     }
     return llvm::Error::success();
   }
   if (auto parameter = dyn_cast<plm::ParameterOp>(entry.op)) {
-    if (auto bytes = parameter.getBytes()) {
-      os.write(bytes->data(), bytes->size());
-      return llvm::Error::success();
-    }
-    auto tensor = tensorFromAttr(parameter.getValue());
-    if (!tensor)
-      return tensor.takeError();
-    os.write(tensor->data.data(), tensor->data.size());
+    auto read = readSource(parameter);
+    if (!read)
+      return read.takeError();
+    os.write(read->bytes.data(), read->bytes.size());
     return llvm::Error::success();
   }
   auto tensor = tensorFromAttr(cast<plm::ConstantOp>(entry.op).getValue());

@@ -28,8 +28,9 @@ def PLK_Dialect : Dialect {
       weight section: `plain`, or `panels` of the register tile's width.
     * **Epilogues.** A `plk.linear` adds bias, activates, adds a residual and
       normalises its rows before anything else sees them.
-    * **Slots.** `plk.buffer` declares an activation; `plk-plan-arena` assigns
-      its slot. Ops read and write buffers in the order of the function.
+    * **Slots.** Every result is a buffer. `plk-plan-arena` gives each op the
+      slot of the arena that holds it (`plk.slot`), or the output of the model
+      that it writes (`plk.output`).
   }];
   let cppNamespace = "::plmc::plk";
 }
