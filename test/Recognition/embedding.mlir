@@ -119,3 +119,19 @@ func.func @strided_positions() -> tensor<?x4xf32, #plm.dims<"sequence", "4">> {
   %e = plm.gather %t, %r axis 0 : (!v, !f) -> tensor<?x4xf32, #plm.dims<"sequence", "4">>
   return %e : tensor<?x4xf32, #plm.dims<"sequence", "4">>
 }
+
+// -----
+
+// Positions that are sliced off the table.
+plm.parameter @table = dense<0.5> : tensor<16x4xf32>
+// CHECK-LABEL: func.func @sliced_positions
+// CHECK: plm.position_embedding %{{.*}} {offset = 2 : i64}
+// CHECK-NOT: plm.slice
+func.func @sliced_positions(%x: tensor<?x?x4xf32, #plm.dims<"b", "s", "4">>) -> tensor<?x?x4xf32, #plm.dims<"b", "s", "4">> {
+  plm.constraint "14 - s", "too long"
+  %t = plm.get_parameter @table : tensor<16x4xf32>
+  %r = plm.slice %t ["2", "0"] [1, 1] : (tensor<16x4xf32>) -> tensor<?x4xf32, #plm.dims<"s", "4">>
+  %p = plm.reshape %r : (tensor<?x4xf32, #plm.dims<"s", "4">>) -> tensor<1x?x4xf32, #plm.dims<"1", "s", "4">>
+  %y = plm.binary add %x, %p : (tensor<?x?x4xf32, #plm.dims<"b", "s", "4">>, tensor<1x?x4xf32, #plm.dims<"1", "s", "4">>) -> tensor<?x?x4xf32, #plm.dims<"b", "s", "4">>
+  return %y : tensor<?x?x4xf32, #plm.dims<"b", "s", "4">>
+}

@@ -11,6 +11,7 @@
 // * one row of the table, broadcast, when they are all the same number, as
 //   token types are in models exported without that input;
 // * plm.embedding when they are a model input, perhaps cast or reshaped.
+// A slice of such a parameter whose length varies is plm.position_embedding too.
 //
 //===----------------------------------------------------------------------===//
 
@@ -138,6 +139,32 @@ void recognize(GatherOp op) {
           .getResult());
 }
 
+/// table[offset : offset + length] with a length that varies: positions that a
+/// graph slices instead of looking them up, as our own export does. The
+/// importer has already constrained the length.
+void recognizeSlice(SliceOp op) {
+  if (typeOf(op.getInput()).getRank() != 2 || !isWeight(op.getInput()) ||
+      !isFloatTensor(op.getInput()))
+    return;
+  Dims table = dimsOf(op.getInput()), window = dimsOf(op.getResult());
+  auto start = [&](int64_t dim) {
+    return DimExpr::parse(cast<StringAttr>(op.getStarts()[dim]).getValue());
+  };
+  std::optional<int64_t> offset = start(0)->constant();
+  if (!offset || *offset < 0 || !start(1)->isConstant(0) ||
+      window[0].isConstant() || window[1] != table[1] ||
+      llvm::any_of(op.getSteps(), [](int64_t step) { return step != 1; }))
+    return;
+  OpBuilder builder(op);
+  Type element = typeOf(op.getInput()).getElementType();
+  Value rows = PositionEmbeddingOp::create(
+      builder, op.getLoc(),
+      makeTensorType({DimExpr(1), window[0], table[1]}, element),
+      op.getInput(), builder.getI64IntegerAttr(*offset));
+  op.getResult().replaceAllUsesWith(
+      reshapeTo(builder, op.getLoc(), rows, window));
+}
+
 struct RecognizeEmbedding
     : public plmc::impl::RecognizeEmbeddingPassBase<RecognizeEmbedding> {
   void runOnOperation() override {
@@ -145,6 +172,7 @@ struct RecognizeEmbedding
     getOperation().walk([&](GatherOp op) { gathers.push_back(op); });
     for (GatherOp gather : gathers)
       recognize(gather);
+    getOperation().walk([](SliceOp op) { recognizeSlice(op); });
     eraseDeadOps(getOperation());
   }
 };
