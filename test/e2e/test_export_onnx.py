@@ -46,7 +46,7 @@ class ExportTest(unittest.TestCase):
                     outputs = model(**inputs)
                     for output, value in expected.items():
                         assert_matches(self, outputs[output], value, inputs["attention_mask"],
-                                       "%s %s %s" % (name, key, output), padding="any")
+                                       "%s %s %s" % (name, key, output), padding="zero")
 
 
 if __name__ == "__main__":
