@@ -70,10 +70,10 @@ struct TensorBuilder : OpBuilder {
     SmallVector<DimExpr> shape = dims(value);
     int64_t axis = shape.size() - 1;
     shape.back() = DimExpr(1);
-    return ReduceOp::create(
-        *this, loc, makeTensorType(shape, type(value).getElementType()),
-        ReduceKindAttr::get(getContext(), ReduceKind::Mean),
-        getDenseI64ArrayAttr({axis}), getUnitAttr(), value);
+    return ReduceOp::create(*this, loc,
+                            makeTensorType(shape, type(value).getElementType()),
+                            ReduceKindAttr::get(getContext(), ReduceKind::Mean),
+                            getDenseI64ArrayAttr({axis}), getUnitAttr(), value);
   }
   Value reduce(ReduceKind kind, Value value, int64_t axis) {
     SmallVector<DimExpr> shape = dims(value);

@@ -113,9 +113,9 @@ Value Lowering::elementwiseOperand(Value value, RankedTensorType resultType) {
     }
   }
   SmallVector<DimExpr> dims = getDims(typeOf(value));
-  bool varies = llvm::any_of(
-      ArrayRef<DimExpr>(dims).take_front(2),
-      [](const DimExpr &dim) { return !dim.isConstant(1); });
+  bool varies =
+      llvm::any_of(ArrayRef<DimExpr>(dims).take_front(2),
+                   [](const DimExpr &dim) { return !dim.isConstant(1); });
   if (dims.size() >= 3 && varies) {
     if (!hasTokenDims(value)) { // the same for every sentence or position
       dims[0] = *tokens.batch;

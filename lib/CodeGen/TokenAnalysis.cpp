@@ -36,9 +36,8 @@ static RankedTensorType typeOf(Value value) {
 
 /// A value that can go to the weight section.
 static bool isStored(Value value) {
-  return !value ||
-         isa_and_present<plm::GetParameterOp, plm::ConstantOp>(
-             value.getDefiningOp());
+  return !value || isa_and_present<plm::GetParameterOp, plm::ConstantOp>(
+                       value.getDefiningOp());
 }
 
 TokenAnalysis::TokenAnalysis(func::FuncOp func) : func(func) {

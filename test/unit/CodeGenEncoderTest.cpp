@@ -1,5 +1,5 @@
 //===- CodeGenEncoderTest.cpp - Compiled encoders against the interpreter ---*-
-//C++ -*-===//
+// C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,5 @@
 //===- CodeGenTensorOpsTest.cpp - Compiled tensor operations against the
-//interpreter ---*- C++ -*-===//
+// interpreter ---*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

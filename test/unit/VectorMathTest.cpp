@@ -26,11 +26,11 @@ double worstError(const char *kind, double lo, double hi,
   std::string type = "tensor<?xf32, #plm.dims<\"n\">>";
   CompileOptions options;
   options.cpu = cpu;
-  auto model = compile("func.func @forward(%0: " + type + ") -> " + type +
-                           " {\n%r = plm.activation " + kind + " %0 : (" +
-                           type + ") -> " + type + "\nreturn %r : " + type +
-                           "\n}\n",
-                       options);
+  auto model =
+      compile("func.func @forward(%0: " + type + ") -> " + type +
+                  " {\n%r = plm.activation " + kind + " %0 : (" + type +
+                  ") -> " + type + "\nreturn %r : " + type + "\n}\n",
+              options);
   if (!model)
     return INFINITY;
   auto context = model->createContext(1);

@@ -126,6 +126,7 @@ tool::Command tool::addRun(CLI::App &app) {
 
 tool::Command tool::addVerify(CLI::App &app) {
   struct Arguments : VerifyOptions {
+    Arguments() { longCases = true; }
     std::string library, model;
   };
   auto args = std::make_shared<Arguments>();

@@ -18,6 +18,7 @@ namespace plmc {
 
 struct VerifyOptions {
   unsigned randomCases = 0; // beside the fixed ones
+  bool longCases = false;   // 3x128 and 1x512 as well
   int threads = 1;
   double tolerance = 2e-5; // of an output's largest magnitude
 };

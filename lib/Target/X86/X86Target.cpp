@@ -105,7 +105,7 @@ llvm::Expected<TargetInfo> plmc::resolveX86Target(llvm::StringRef cpu) {
     target.featureBits |= feature.bit;
   }
   if (v3)
-    for (llvm::StringRef implied : {"bmi", "lzcnt", "movbe"})
+    for (llvm::StringRef implied : {"bmi", "lzcnt"})
       if (supports(implied))
         list.push_back("+" + implied.str());
   target.features = llvm::join(list, ",");

@@ -11,7 +11,8 @@
 // * one row of the table, broadcast, when they are all the same number, as
 //   token types are in models exported without that input;
 // * plm.embedding when they are a model input, perhaps cast or reshaped.
-// A slice of such a parameter whose length varies is plm.position_embedding too.
+// A slice of such a parameter whose length varies is plm.position_embedding
+// too.
 //
 //===----------------------------------------------------------------------===//
 
@@ -159,8 +160,8 @@ void recognizeSlice(SliceOp op) {
   Type element = typeOf(op.getInput()).getElementType();
   Value rows = PositionEmbeddingOp::create(
       builder, op.getLoc(),
-      makeTensorType({DimExpr(1), window[0], table[1]}, element),
-      op.getInput(), builder.getI64IntegerAttr(*offset));
+      makeTensorType({DimExpr(1), window[0], table[1]}, element), op.getInput(),
+      builder.getI64IntegerAttr(*offset));
   op.getResult().replaceAllUsesWith(
       reshapeTo(builder, op.getLoc(), rows, window));
 }
