@@ -73,6 +73,26 @@ uint64_t fileSize(StringRef path) {
 }
 } // namespace
 
+/// PLM_MAX_RANK of include/plm/model.h.
+static llvm::Error checkRanks(ModuleOp module) {
+  constexpr int64_t maxRank = 8;
+  auto func = module.lookupSymbol<func::FuncOp>("forward");
+  if (!func)
+    return llvm::Error::success(); // reported later
+  auto check = [&](TypeRange types, StringRef what) -> llvm::Error {
+    for (auto [index, type] : llvm::enumerate(types))
+      if (auto tensor = dyn_cast<RankedTensorType>(type);
+          !tensor || tensor.getRank() > maxRank)
+        return llvm::createStringError(
+            what + " " + Twine(index) + " of the model has more than " +
+            Twine(maxRank) + " dimensions, the most that the C ABI carries");
+    return llvm::Error::success();
+  };
+  if (llvm::Error error = check(func.getArgumentTypes(), "input"))
+    return error;
+  return check(func.getResultTypes(), "output");
+}
+
 llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
                                                 const CompileOptions &options,
                                                 OutputKind kind,
@@ -80,6 +100,8 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
   auto target = resolveTarget(options);
   if (!target)
     return target.takeError();
+  if (llvm::Error error = checkRanks(module))
+    return std::move(error);
   MLIRContext *context = module.getContext();
   context->loadDialect<arith::ArithDialect, LLVM::LLVMDialect,
                        math::MathDialect, scf::SCFDialect,
@@ -112,8 +134,12 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
     return description.takeError();
   addModelTables(**llvmModule, module, *target, info, *description);
 
-  TemporaryFile code(outputPath + ".code.o"), data(outputPath + ".weights.o"),
-      result(outputPath + ".tmp");
+  // Names that nobody else has, whoever compiles what to where meanwhile.
+  SmallString<128> unique;
+  llvm::sys::fs::createUniquePath(outputPath + ".%%%%%%", unique,
+                                  /*MakeAbsolute=*/false);
+  TemporaryFile code(unique + ".code.o"), data(unique + ".weights.o"),
+      result(unique + ".tmp");
   auto undefined = emitObject(std::move(*llvmModule), *target, code.path);
   if (!undefined)
     return undefined.takeError();
@@ -125,15 +151,18 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
   llvm::Error error = llvm::Error::success();
   switch (kind) {
   case OutputKind::SharedLibrary:
-    error =
-        linkSharedLibrary(code.path, *undefined, weights,
-                          llvm::sys::path::filename(outputPath), result.path);
+    error = linkSharedLibrary(code.path, *undefined, weights,
+                              options.soname.empty()
+                                  ? llvm::sys::path::filename(outputPath)
+                                  : StringRef(options.soname),
+                              result.path);
     break;
   case OutputKind::Object:
     error = linkRelocatable(objects, result.path);
     break;
   case OutputKind::Archive:
-    error = writeArchive(objects, result.path);
+    error =
+        writeArchive(objects, {"model.code.o", "model.weights.o"}, result.path);
     break;
   }
   if (error)

@@ -76,11 +76,13 @@ static llvm::Expected<uint64_t> weightsOffset(llvm::StringRef path) {
   auto *elf =
       llvm::dyn_cast<llvm::object::ELF64LEObjectFile>(file->getBinary());
   if (elf)
-    for (const auto &section : elf->sections())
-      if (auto name = section.getName(); name && *name == ".plm.weights")
-        return elf->getSection(section.getRawDataRefImpl())->sh_offset;
-      else if (!name)
+    for (const auto &section : elf->sections()) {
+      auto name = section.getName();
+      if (!name)
         llvm::consumeError(name.takeError());
+      else if (*name == ".plm.weights")
+        return elf->getSection(section.getRawDataRefImpl())->sh_offset;
+    }
   return llvm::createStringError("internal: the library has no weights");
 }
 
@@ -148,7 +150,7 @@ llvm::Error plmc::linkSharedLibrary(llvm::StringRef object,
   }
   std::string stubPath = (path + ".libc.so").str();
   std::string scriptPath = (path + ".ld").str();
-  auto cleanUp = llvm::make_scope_exit([&] {
+  llvm::scope_exit cleanUp([&] {
     llvm::sys::fs::remove(stubPath);
     llvm::sys::fs::remove(scriptPath);
   });
@@ -181,14 +183,15 @@ llvm::Error plmc::linkRelocatable(llvm::ArrayRef<std::string> objects,
 }
 
 llvm::Error plmc::writeArchive(llvm::ArrayRef<std::string> objects,
+                               llvm::ArrayRef<llvm::StringRef> names,
                                llvm::StringRef path) {
   std::vector<llvm::NewArchiveMember> members;
-  for (const std::string &object : objects) {
+  for (auto [object, name] : llvm::zip_equal(objects, names)) {
     auto member =
         llvm::NewArchiveMember::getFile(object, /*Deterministic=*/true);
     if (!member)
       return member.takeError();
-    member->MemberName = llvm::sys::path::filename(object);
+    member->MemberName = name;
     members.push_back(std::move(*member));
   }
   return llvm::writeArchive(path, members,

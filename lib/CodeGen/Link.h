@@ -25,7 +25,9 @@ llvm::Error linkSharedLibrary(llvm::StringRef object,
 /// Objects to one relocatable object.
 llvm::Error linkRelocatable(llvm::ArrayRef<std::string> objects,
                             llvm::StringRef path);
+/// `names` are those of the archive's members.
 llvm::Error writeArchive(llvm::ArrayRef<std::string> objects,
+                         llvm::ArrayRef<llvm::StringRef> names,
                          llvm::StringRef path);
 
 } // namespace plmc

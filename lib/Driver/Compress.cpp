@@ -45,6 +45,7 @@ private:
   Error emit();
   Error emitAs(OutputKind kind);
   std::vector<std::string> outputFiles() const;
+  Error chooseWritten();
   Error verifyResult();
   void printPipelineLine();
   std::string buildRecord() const;
@@ -60,6 +61,8 @@ private:
   std::unique_ptr<CounterSink> counters;
   std::unique_ptr<PassRunner> passes;
   CompressReport report;
+  std::string destination; // of the output, links followed
+  std::string written;     // where it is until it has been verified
   Clock::time_point start = Clock::now();
 };
 
@@ -177,9 +180,10 @@ static Error emissionError(Error error) {
 Error Compression::emitAs(OutputKind kind) {
   CompileOptions compile = compileOptions(options);
   compile.buildRecord = buildRecord();
+  compile.soname = llvm::sys::path::filename(options.output).str();
   DiagnosticCollector diagnostics(context.get());
   llvm::Expected<CompileResult> result =
-      emitLibrary(*module, compile, kind, options.output);
+      emitLibrary(*module, compile, kind, written);
   if (!result)
     return emissionError(result.takeError());
   report.cpu = result->cpu;
@@ -198,28 +202,46 @@ Error Compression::emit() {
   case OutputFormat::Archive:
     return emitAs(OutputKind::Archive);
   case OutputFormat::MLIR:
-    return writeFile(options.output, [&](llvm::raw_ostream &os) {
+    return writeFile(written, [&](llvm::raw_ostream &os) {
       module.get()->print(os, printingFlags(options.elideWeights));
       os << "\n";
     });
   case OutputFormat::ONNX:
-    return withCode(exportONNX(*module, options.output), ExitCode::Internal);
+    return withCode(exportONNX(*module, written), ExitCode::Internal);
   }
   return Error::success();
 }
 
 /// The files of this run that make up the result.
 std::vector<std::string> Compression::outputFiles() const {
-  std::vector<std::string> files = {options.output};
+  std::vector<std::string> files = {written};
   // Large weights lie beside an ONNX model (see exportONNX).
   if (format == OutputFormat::ONNX &&
-      fileBytes(options.output) < uint64_t(report.after.parameterBytes))
-    files.push_back(options.output + ".data");
+      fileBytes(written) < uint64_t(report.after.parameterBytes))
+    files.push_back(written + ".data");
   return files;
 }
 
+/// What is to be verified is written beside its place, so that an older file
+/// there survives a failure. (An ONNX model with its weights in a second file
+/// names that file: it is written in place.)
+Error Compression::chooseWritten() {
+  destination = resolveOutput(options.output);
+  written = destination;
+  constexpr int64_t alwaysInline = int64_t(1) << 30;
+  if (!options.verifyCases || (format == OutputFormat::ONNX &&
+                               report.after.parameterBytes > alwaysInline))
+    return Error::success();
+  SmallString<128> unique;
+  llvm::sys::fs::createUniquePath(destination + ".%%%%%%" +
+                                      llvm::sys::path::extension(destination),
+                                  unique, /*MakeAbsolute=*/false);
+  written = unique.str().str();
+  return Error::success();
+}
+
 Error Compression::verifyResult() {
-  ProvisionalFiles written(outputFiles());
+  ProvisionalFiles provisional(outputFiles());
   progress.show("plmc: verifying");
   Clock::time_point verifyStart = Clock::now();
   VerifyOptions verifyOptions;
@@ -234,16 +256,21 @@ Error Compression::verifyResult() {
   OwningOpRef<ModuleOp> again;
   if (format == OutputFormat::ONNX) {
     llvm::Expected<OwningOpRef<ModuleOp>> imported =
-        importModel(options.output, context.get());
+        importModel(written, context.get());
     if (!imported)
       return imported.takeError();
     again = std::move(*imported);
   }
   llvm::Expected<Candidate> candidate =
       again ? modelCandidate(*again)
-            : libraryCandidate(options.output, verifyOptions.threads);
-  if (!candidate)
-    return candidate.takeError();
+            : libraryCandidate(written, verifyOptions.threads);
+  if (!candidate) {
+    // Name the file that the user asked for.
+    std::string message = llvm::toString(candidate.takeError());
+    if (size_t at = message.find(written); at != std::string::npos)
+      message.replace(at, written.size(), options.output);
+    return makeError(ExitCode::BadInput, "--verify: " + message);
+  }
   llvm::Expected<VerifyResult> result =
       verify(*func, *candidate, verifyOptions);
   if (!result)
@@ -251,7 +278,12 @@ Error Compression::verifyResult() {
   report.verification = result->summary;
   report.verifySeconds = secondsSince(verifyStart);
   if (result->summary.passed) {
-    written.keep();
+    if (written != destination)
+      if (std::error_code code = llvm::sys::fs::rename(written, destination))
+        return makeError(ExitCode::Internal, "cannot write '" + destination +
+                                                 "': " + code.message());
+    written = destination;
+    provisional.keep();
     return Error::success();
   }
   progress.clear();
@@ -311,6 +343,8 @@ Error Compression::run() {
   if (Error error = import())
     return error;
   Error error = transform();
+  if (!error)
+    error = chooseWritten();
   if (!error)
     error = emit();
   report.seconds = secondsSince(start);

@@ -46,12 +46,16 @@ llvm::Expected<std::unique_ptr<DumpIR>> DumpIR::create(StringRef directory,
   };
   if (std::error_code code = llvm::sys::fs::create_directories(directory))
     return fail(code);
-  std::error_code code;
-  bool ours = llvm::sys::fs::exists(inside(directory, indexName));
-  for (llvm::sys::fs::directory_iterator it(directory, code), end;
-       ours && !code && it != end; it.increment(code))
-    if (isDumpName(llvm::sys::path::filename(it->path())))
-      llvm::sys::fs::remove(it->path());
+  // Dumps of an earlier run would look like this one's: what its index lists
+  // goes, and nothing else.
+  if (auto old = llvm::MemoryBuffer::getFile(inside(directory, indexName),
+                                             /*IsText=*/true)) {
+    SmallVector<StringRef> words;
+    llvm::SplitString((*old)->getBuffer(), words);
+    for (StringRef word : words)
+      if (isDumpName(word) && llvm::sys::path::filename(word) == word)
+        llvm::sys::fs::remove(inside(directory, word));
+  }
   std::unique_ptr<DumpIR> dump(new DumpIR(directory, elideWeights));
   // Now, not after minutes of work.
   dump->write(indexName, [](raw_ostream &) {});

@@ -10,6 +10,7 @@
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
+#include <filesystem>
 
 using llvm::Error;
 using llvm::StringRef;
@@ -33,7 +34,10 @@ Error checkWritable(StringRef option, StringRef path,
     if (!fs::equivalent(input, path, same) && same)
       return fail("it is the input; name another file");
   }
-  StringRef folder = llvm::sys::path::parent_path(path);
+  std::string resolved = resolveOutput(path);
+  if (fs::exists(resolved) && !fs::is_regular_file(resolved))
+    return fail("it is no regular file");
+  StringRef folder = llvm::sys::path::parent_path(resolved);
   if (folder.empty())
     folder = ".";
   if (!fs::is_directory(folder))
@@ -43,8 +47,22 @@ Error checkWritable(StringRef option, StringRef path,
   return Error::success();
 }
 
-Error writeFile(StringRef path,
+std::string resolveOutput(StringRef path) {
+  namespace stdfs = std::filesystem;
+  stdfs::path current(path.str());
+  std::error_code code;
+  for (int links = 0; links < 40 && stdfs::is_symlink(current, code); ++links) {
+    stdfs::path target = stdfs::read_symlink(current, code);
+    if (code)
+      break;
+    current = target.is_absolute() ? target : current.parent_path() / target;
+  }
+  return current.string();
+}
+
+Error writeFile(StringRef link,
                 llvm::function_ref<void(llvm::raw_ostream &)> body) {
+  std::string path = resolveOutput(link);
   auto fail = [&](const Twine &why) {
     return makeError(ExitCode::Internal, "cannot write '" + path + "': " + why);
   };

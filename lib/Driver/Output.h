@@ -18,6 +18,10 @@ namespace plmc {
 llvm::Error checkWritable(llvm::StringRef option, llvm::StringRef path,
                           llvm::ArrayRef<std::string> inputs);
 
+/// The file that `path` names, symbolic links followed: writing beside and
+/// renaming would otherwise replace the link.
+std::string resolveOutput(llvm::StringRef path);
+
 /// Writes beside, then renames; nothing is left behind on failure or signal.
 llvm::Error writeFile(llvm::StringRef path,
                       llvm::function_ref<void(llvm::raw_ostream &)> body);

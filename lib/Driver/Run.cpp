@@ -114,7 +114,8 @@ Error run(const RunOptions &options) {
   for (auto [signature, result] :
        llvm::zip_equal((*model)->outputs(), *results))
     outputs[signature.name] = std::move(result);
-  return withCode(writeNpz(options.outputs, outputs), ExitCode::Internal);
+  return withCode(writeNpz(resolveOutput(options.outputs), outputs),
+                  ExitCode::Internal);
 }
 
 } // namespace plmc

@@ -157,3 +157,60 @@ func.func @no_values(%q: !h, %k: !k) -> !p {
   %s1 = plm.softmax %s0 axis 3 : (!p) -> !p
   return %s1 : !p
 }
+
+// -----
+
+// A mask that is computed from the token ids: only ids that are 0 or 1 would
+// pass for one.
+
+!h = tensor<?x3x?x8xf32, #plm.dims<"batch", "3", "sequence", "8">>
+!k = tensor<?x3x8x?xf32, #plm.dims<"batch", "3", "8", "sequence">>
+!p = tensor<?x3x?x?xf32, #plm.dims<"batch", "3", "sequence", "sequence">>
+!m = tensor<?x?xi64, #plm.dims<"batch", "sequence">>
+!b = tensor<?x?xi1, #plm.dims<"batch", "sequence">>
+!q = tensor<?x1x1x?xi1, #plm.dims<"batch", "1", "1", "sequence">>
+!e = tensor<?x?x4xf32, #plm.dims<"batch", "sequence", "4">>
+
+plm.parameter @words = dense<1.0> : tensor<9x4xf32>
+// CHECK-LABEL: func @mask_from_ids
+// CHECK-NOT: plm.attention
+// CHECK: plm.unrecognized = "the mask is computed from ids that are looked up
+func.func @mask_from_ids(%q: !h, %k: !k, %v: !h, %ids: !m) -> (!h, !e) {
+  %pad = plm.constant dense<0> : tensor<i64> : tensor<i64>
+  %low = plm.constant dense<-10000.0> : tensor<f32> : tensor<f32>
+  %table = plm.get_parameter @words : tensor<9x4xf32>
+  %e = plm.gather %table, %ids axis 0 : (tensor<9x4xf32>, !m) -> !e
+  %m = plm.binary ne %ids, %pad : (!m, tensor<i64>) -> !b
+  %w = plm.reshape %m : (!b) -> !q
+  %s0 = plm.matmul %q, %k : (!h, !k) -> !p
+  %s1 = plm.select %w, %s0, %low : (!q, !p, tensor<f32>) -> !p
+  %s2 = plm.softmax %s1 axis 3 : (!p) -> !p
+  %o0 = plm.matmul %s2, %v : (!p, !h) -> !h
+  return %o0, %e : !h, !e
+}
+
+// -----
+
+// A float input that is compared with a threshold is a score.
+
+!h = tensor<?x3x?x8xf32, #plm.dims<"batch", "3", "sequence", "8">>
+!k = tensor<?x3x8x?xf32, #plm.dims<"batch", "3", "8", "sequence">>
+!p = tensor<?x3x?x?xf32, #plm.dims<"batch", "3", "sequence", "sequence">>
+!m = tensor<?x?xf32, #plm.dims<"batch", "sequence">>
+!b = tensor<?x?xi1, #plm.dims<"batch", "sequence">>
+!q = tensor<?x1x1x?xi1, #plm.dims<"batch", "1", "1", "sequence">>
+
+// CHECK-LABEL: func @threshold
+// CHECK-NOT: plm.attention
+// CHECK: plm.unrecognized = "the mask compares a float input with a threshold"
+func.func @threshold(%q: !h, %k: !k, %v: !h, %scores: !m) -> !h {
+  %half = plm.constant dense<0.5> : tensor<f32> : tensor<f32>
+  %low = plm.constant dense<-10000.0> : tensor<f32> : tensor<f32>
+  %m = plm.binary gt %scores, %half : (!m, tensor<f32>) -> !b
+  %w = plm.reshape %m : (!b) -> !q
+  %s0 = plm.matmul %q, %k : (!h, !k) -> !p
+  %s1 = plm.select %w, %s0, %low : (!q, !p, tensor<f32>) -> !p
+  %s2 = plm.softmax %s1 axis 3 : (!p) -> !p
+  %o0 = plm.matmul %s2, %v : (!p, !h) -> !h
+  return %o0 : !h
+}

@@ -287,3 +287,26 @@ TEST(CodeGenTensorOps, PassThroughAndRepeatedOutputs) {
   for (int i = 0; i < 3; ++i)
     expectClose((*got)[i], want[i], 0);
 }
+
+/// Two lengths, two limits: the message is the one of the first that fails.
+TEST(CodeGenTensorOps, SeveralConstraints) {
+  std::string a = type("s", "i64"), c = type("t", "i64");
+  auto model = compile("func.func @forward(%0: " + a + ", %1: " + c + ") -> (" +
+                       a + ", " + c +
+                       ") {\nplm.constraint \"3 - s\", \"s is too long\"\n"
+                       "plm.constraint \"4 - t\", \"t is too long\"\n"
+                       "plm.constraint equal \"t - s\", \"t is not s\"\n"
+                       "return %0, %1 : " +
+                       a + ", " + c + "\n}\n");
+  ASSERT_TRUE(model);
+  auto context = model->createContext(1);
+  Random random(1);
+  auto message = [&](int64_t s, int64_t t) {
+    auto got = (*context)->run({random.ints({s}, 9), random.ints({t}, 9)});
+    return got ? std::string() : llvm::toString(got.takeError());
+  };
+  EXPECT_EQ(message(3, 3), "");
+  EXPECT_NE(message(4, 5).find("s is too long"), std::string::npos);
+  EXPECT_NE(message(3, 5).find("t is too long"), std::string::npos);
+  EXPECT_NE(message(2, 3).find("t is not s"), std::string::npos);
+}

@@ -148,6 +148,9 @@ tool::Command tool::addVerify(CLI::App &app) {
   return [args]() -> llvm::Error {
     if (args->threads < 0)
       return makeError(ExitCode::Usage, "--threads must not be negative");
+    if (!(args->tolerance >= 0 && args->tolerance < 1))
+      return makeError(ExitCode::Usage,
+                       "--tolerance must be at least 0 and below 1");
     return verifyCommand(args->library, args->model, *args, llvm::outs());
   };
 }

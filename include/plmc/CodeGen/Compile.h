@@ -24,6 +24,8 @@ struct CompileOptions {
   /// Compute rows at padding positions too (their values are then what the
   /// ONNX graph says instead of 0).
   bool computePadding = false;
+  /// DT_SONAME of a shared library; empty: the file name of the output.
+  std::string soname;
   /// For tests: the register tile of another level than the CPU's, e.g.
   /// "x86-64-v4"; empty: the CPU's own.
   std::string tileOfLevel;

@@ -77,8 +77,9 @@ LogicalResult ProgramBuilder::emitCheck() {
   Value result = arith::ConstantIntOp::create(b, b.loc, -1, 32);
   SmallVector<plm::ConstraintOp> constraints(
       forward.getOps<plm::ConstraintOp>());
-  for (auto [index, constraint] :
-       llvm::reverse(llvm::to_vector(llvm::enumerate(constraints)))) {
+  // The first one that fails wins: select in reverse.
+  for (size_t index = constraints.size(); index-- > 0;) {
+    plm::ConstraintOp constraint = constraints[index];
     Value value =
         dimension(func.getArgument(0), *DimExpr::parse(constraint.getExpr()));
     Value bad =

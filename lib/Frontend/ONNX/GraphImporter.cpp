@@ -97,8 +97,8 @@ void GraphImporter::checkOperators(ArrayRef<const onnx::NodeProto *> nodes,
   if (missing.size() > shown + 1)
     text += " and more";
   b.setNode(file.getDisplayName().str() + ": ", "");
-  b.unsupported(text + "; export with plain ai.onnx operators, see the list "
-                       "of operators in docs");
+  b.unsupported(text + "; leave it out of the export, or add it: "
+                       "docs/adding-an-onnx-operator.md");
 }
 
 bool GraphImporter::bindInitializers(const onnx::GraphProto &graph,

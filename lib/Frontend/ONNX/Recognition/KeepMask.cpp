@@ -11,6 +11,7 @@
 #include <random>
 
 using namespace mlir;
+using namespace plmc::plm;
 using llvm::Error;
 using llvm::Expected;
 
@@ -46,6 +47,8 @@ private:
   std::vector<DimValues> sizes() const;
   std::vector<HostTensor> arguments(int64_t batch, int64_t keys);
   Error check(const Probe &probe);
+  Error checkOtherUses();
+  Error checkThreshold();
   Error compare(const Probe &probe,
                 const llvm::DenseMap<Value, HostTensor> &values);
 
@@ -264,6 +267,51 @@ Error Prover::check(const Probe &probe) {
   return compare(probe, *values);
 }
 
+/// The probes are 0 and 1, so an input that holds other values has to be told
+/// apart by its use: token ids are looked up, and `ids != pad` is no keep mask
+/// of its own (a library would refuse ids that are neither 0 nor 1).
+Error Prover::checkOtherUses() {
+  llvm::SmallVector<Value> worklist{expression.argument()};
+  while (!worklist.empty()) {
+    Value value = worklist.pop_back_val();
+    for (OpOperand &use : value.getUses()) {
+      Operation *user = use.getOwner();
+      bool lookup = isa<EmbeddingOp>(user)
+                        ? use.getOperandNumber() == 0
+                        : isa<GatherOp, GatherElementsOp, GatherNDOp>(user) &&
+                              use.getOperandNumber() == 1;
+      if (lookup)
+        return refuse("the mask is computed from ids that are looked up in a "
+                      "table, not given as an input of its own");
+      if (isa<CastOp, ReshapeOp, TransposeOp, BroadcastOp, SliceOp>(user))
+        worklist.push_back(user->getResult(0));
+    }
+  }
+  return Error::success();
+}
+
+/// A float input that is compared with something between 0 and 1 is a score,
+/// not a mask.
+Error Prover::checkThreshold() {
+  Type element = typeOf(expression.argument()).getElementType();
+  if (!isa<FloatType>(element))
+    return Error::success();
+  DimValues dims = sizes().front();
+  auto batch = question.table.product(question.batch).evaluate(dims);
+  auto keys = question.table.product(question.key).evaluate(dims);
+  auto keeps = [&](double fill) {
+    HostTensor argument(*dtypeFromMLIR(element), {*batch, *keys});
+    for (int64_t i = 0; i < argument.numElements(); ++i)
+      argument.setDouble(i, fill);
+    return !errorToBool(check({dims, std::move(argument)}));
+  };
+  // check() takes every value but 0 for "keep": so a half-way value passes
+  // where the mask keeps it.
+  if (keeps(0.75) && !keeps(0.25))
+    return refuse("the mask compares a float input with a threshold");
+  return Error::success();
+}
+
 Expected<Value> Prover::run() {
   if (question.terms.empty())
     return Value();
@@ -282,8 +330,13 @@ Expected<Value> Prover::run() {
       if (Error error = check({dims, std::move(argument)}))
         return std::move(error);
   }
-  if (expression.argument())
+  if (expression.argument()) {
+    if (Error error = checkOtherUses())
+      return std::move(error);
+    if (Error error = checkThreshold())
+      return std::move(error);
     return Value(expression.argument());
+  }
   if (keptAny && !excludedAny)
     return Value();
   return refuse("the mask excludes positions, but no model input says which");
