@@ -7,6 +7,7 @@
 
 #include "Broadcast.h"
 #include "plmc/Dialect/PLM/PLM.h"
+#include "plmc/Interpreter/Scalar.h"
 #include <cmath>
 
 using llvm::Error;
@@ -41,46 +42,6 @@ Error checkBroadcast(const EvalContext &ctx, const HostTensor &result) {
     shape = *common;
   }
   return ctx.checkResultShape(result, shape);
-}
-
-static double binaryDouble(BinaryKind kind, double a, double b) {
-  switch (kind) {
-  case BinaryKind::Add:
-    return a + b;
-  case BinaryKind::Sub:
-    return a - b;
-  case BinaryKind::Mul:
-    return a * b;
-  case BinaryKind::Div:
-    return a / b;
-  case BinaryKind::Pow:
-    return std::pow(a, b);
-  case BinaryKind::Min: // NaN wins, as in numpy and ONNX Runtime
-    return std::isnan(a) || a < b ? a : b;
-  case BinaryKind::Max:
-    return std::isnan(a) || a > b ? a : b;
-  case BinaryKind::Mod:
-    return std::fmod(a, b);
-  case BinaryKind::And:
-    return a != 0 && b != 0;
-  case BinaryKind::Or:
-    return a != 0 || b != 0;
-  case BinaryKind::Xor:
-    return (a != 0) != (b != 0);
-  case BinaryKind::Eq:
-    return a == b;
-  case BinaryKind::Ne:
-    return a != b;
-  case BinaryKind::Lt:
-    return a < b;
-  case BinaryKind::Le:
-    return a <= b;
-  case BinaryKind::Gt:
-    return a > b;
-  case BinaryKind::Ge:
-    return a >= b;
-  }
-  llvm_unreachable("binary kind");
 }
 
 /// base^exponent modulo 2^64; nullopt for 0 to a negative power.
@@ -177,7 +138,7 @@ static Expected<HostTensor> evaluateBinary(const EvalContext &ctx) {
     auto a = broadcastValues(toDoubles(lhs), lhsStrides, lhs, *result);
     auto b = broadcastValues(toDoubles(rhs), rhsStrides, rhs, *result);
     for (size_t i = 0; i < a.size(); ++i)
-      a[i] = binaryDouble(kind, a[i], b[i]);
+      a[i] = applyBinary(kind, a[i], b[i]);
     storeDoubles(*result, a);
     return result;
   }

@@ -13,6 +13,7 @@
 
 #include "Broadcast.h"
 #include "plmc/Dialect/PLM/PLM.h"
+#include "plmc/Interpreter/Scalar.h"
 #include <cmath>
 
 using llvm::Error;
@@ -25,48 +26,6 @@ namespace plmc::interp {
 //===----------------------------------------------------------------------===//
 // unary
 //===----------------------------------------------------------------------===//
-
-static double unaryDouble(UnaryKind kind, double x) {
-  switch (kind) {
-  case UnaryKind::Neg:
-    return -x;
-  case UnaryKind::Abs:
-    return std::fabs(x);
-  case UnaryKind::Exp:
-    return std::exp(x);
-  case UnaryKind::Log:
-    return std::log(x);
-  case UnaryKind::Sqrt:
-    return std::sqrt(x);
-  case UnaryKind::Rsqrt:
-    return 1 / std::sqrt(x);
-  case UnaryKind::Reciprocal:
-    return 1 / x;
-  case UnaryKind::Erf:
-    return std::erf(x);
-  case UnaryKind::Floor:
-    return std::floor(x);
-  case UnaryKind::Ceil:
-    return std::ceil(x);
-  case UnaryKind::Sin:
-    return std::sin(x);
-  case UnaryKind::Cos:
-    return std::cos(x);
-  case UnaryKind::Sign:
-    return std::isnan(x) ? x : (x > 0) - (x < 0);
-  case UnaryKind::Not:
-    return x == 0;
-  case UnaryKind::IsNaN:
-    return std::isnan(x);
-  case UnaryKind::IsInf:
-    return std::isinf(x);
-  case UnaryKind::Round: // half to even, as ONNX
-    return std::nearbyint(x);
-  case UnaryKind::Softplus: // log(1 + e^x) without overflow
-    return std::fmax(x, 0) + std::log1p(std::exp(-std::fabs(x)));
-  }
-  llvm_unreachable("unary kind");
-}
 
 /// nullopt where the function is not defined on integers.
 static std::optional<int64_t> unaryInt(UnaryKind kind, DType dtype, int64_t x) {
@@ -102,7 +61,7 @@ static Expected<HostTensor> evaluateUnary(const EvalContext &ctx) {
   if (isFloat(input.dtype)) {
     std::vector<double> values = toDoubles(input);
     for (double &value : values)
-      value = unaryDouble(kind, value);
+      value = applyUnary(kind, value);
     storeDoubles(*result, values);
     return result;
   }
@@ -169,25 +128,6 @@ static Expected<HostTensor> evaluateCast(const EvalContext &ctx) {
   return result;
 }
 
-static double activationDouble(ActivationKind kind, double x) {
-  switch (kind) {
-  case ActivationKind::Gelu: // x Phi(x); erfc keeps small tails exact
-    return 0.5 * x * std::erfc(-x * M_SQRT1_2);
-  case ActivationKind::GeluTanh:
-    return 0.5 * x *
-           (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-  case ActivationKind::Relu: // NaN stays
-    return x < 0 ? 0 : x;
-  case ActivationKind::Silu:
-    return x / (1 + std::exp(-x));
-  case ActivationKind::Tanh:
-    return std::tanh(x);
-  case ActivationKind::Sigmoid:
-    return 1 / (1 + std::exp(-x));
-  }
-  llvm_unreachable("activation kind");
-}
-
 static Expected<HostTensor> evaluateActivation(const EvalContext &ctx) {
   ActivationKind kind = llvm::cast<plm::ActivationOp>(ctx.op).getKind();
   const HostTensor &input = ctx.operand(0);
@@ -198,7 +138,7 @@ static Expected<HostTensor> evaluateActivation(const EvalContext &ctx) {
     return err;
   std::vector<double> values = toDoubles(input);
   for (double &value : values)
-    value = activationDouble(kind, value);
+    value = applyActivation(kind, value);
   storeDoubles(*result, values);
   return result;
 }

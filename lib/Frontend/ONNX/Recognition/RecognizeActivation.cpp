@@ -46,7 +46,7 @@ std::optional<ActivationKind> identify(const RowFunction &function,
       Row x = randomRow(function.width(), seed, spread);
       Row expected = x;
       for (double &v : expected)
-        v = evaluateActivation(kind, v);
+        v = applyActivation(kind, v);
       // Not std::max: a NaN must stay.
       double difference = rowDifference(function.evaluate(x), expected);
       error = difference < error ? error : difference;

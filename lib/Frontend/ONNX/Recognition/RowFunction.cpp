@@ -145,7 +145,7 @@ Row RowFunction::apply(Operation *op,
       x = applyUnary(unary.getKind(), x);
   if (auto activation = dyn_cast<ActivationOp>(op))
     for (double &x : result)
-      x = evaluateActivation(activation.getKind(), x);
+      x = applyActivation(activation.getKind(), x);
   if (auto binary = dyn_cast<BinaryOp>(op)) {
     const Row &rhs = operand(1);
     if (result.size() < rhs.size())

@@ -13,6 +13,7 @@
 #define PLMC_FRONTEND_ONNX_RECOGNITION_ROWMATH_H
 
 #include "plmc/Dialect/PLM/PLM.h"
+#include "plmc/Interpreter/Scalar.h"
 #include <vector>
 
 namespace plmc::recognition {
@@ -21,8 +22,6 @@ namespace plmc::recognition {
 using Row = std::vector<double>;
 
 /// NaN for kinds that no pattern of ours contains.
-double applyUnary(plm::UnaryKind kind, double x);
-double applyBinary(plm::BinaryKind kind, double a, double b);
 double reduceRow(plm::ReduceKind kind, const Row &row);
 
 /// Deterministic pseudo-random rows: numbers of the given spread around
@@ -31,9 +30,6 @@ Row randomRow(int64_t width, unsigned seed, double spread, double shift = 0);
 /// max |a - b| relative to max |b| (1 if that is 0); infinity when sizes
 /// differ or anything is NaN.
 double rowDifference(const Row &a, const Row &b);
-
-/// The function that an activation op of this kind computes.
-double evaluateActivation(plm::ActivationKind kind, double x);
 
 } // namespace plmc::recognition
 
