@@ -84,7 +84,8 @@ uint32_t plm_abi_version(void);
 plm_status plm_open(uint32_t abi_version, const plm_model **model);
 
 /* Inputs, outputs, dtypes, symbolic dimensions and the build record, as JSON
- * (docs/abi.md gives the schema). Static storage, never NULL. */
+ * (docs/abi.md gives the schema). Static storage, never NULL. `model` may be
+ * NULL: so a machine whose CPU plm_open refuses can ask too. */
 const char *plm_describe(const plm_model *model);
 
 /* A context that runs with `threads` threads, the caller's included;

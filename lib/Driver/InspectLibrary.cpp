@@ -44,7 +44,8 @@ void printSignatures(const std::vector<TensorSignature> &signatures,
 } // namespace
 
 Error inspectLibrary(StringRef path, bool json, llvm::raw_ostream &out) {
-  llvm::Expected<std::unique_ptr<LoadedModel>> model = LoadedModel::open(path);
+  llvm::Expected<std::unique_ptr<LoadedModel>> model =
+      LoadedModel::open(path, /*describeOnly=*/true);
   if (!model)
     return withCode(model.takeError(), ExitCode::BadInput);
   StringRef text = (*model)->description();

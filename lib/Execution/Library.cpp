@@ -23,7 +23,8 @@ static std::string loaderMessage() {
   return message.split('\n').first.str();
 }
 
-llvm::Expected<std::shared_ptr<Library>> Library::open(StringRef path) {
+llvm::Expected<std::shared_ptr<Library>> Library::open(StringRef path,
+                                                       bool describeOnly) {
   auto fail = [&](const Twine &what) {
     return createStringError("cannot load '" + path + "': " + what);
   };
@@ -49,7 +50,7 @@ llvm::Expected<std::shared_ptr<Library>> Library::open(StringRef path) {
     return fail(reason + "; a library made by `plmc compress` is expected");
   }
   std::shared_ptr<Library> library(new Library(handle));
-  if (llvm::Error error = library->bind())
+  if (llvm::Error error = library->bind(describeOnly))
     return fail(llvm::toString(std::move(error)));
   if (llvm::Error error = library->parseDescription())
     return fail("malformed description: " + llvm::toString(std::move(error)));
@@ -58,7 +59,7 @@ llvm::Expected<std::shared_ptr<Library>> Library::open(StringRef path) {
 
 Library::~Library() { dlclose(handle); }
 
-llvm::Error Library::bind() {
+llvm::Error Library::bind(bool describeOnly) {
   const char *missing = nullptr;
   auto find = [&](auto &function, const char *name) {
     function =
@@ -90,7 +91,9 @@ llvm::Error Library::bind() {
   find(plmLastError, "plm_last_error");
   if (llvm::Error error = checkMissing())
     return error;
-  if (plmOpen(PLM_ABI_VERSION, &model) != PLM_OK)
+  // Opening fails on a CPU that cannot run the library; it can still say what
+  // it is.
+  if (!describeOnly && plmOpen(PLM_ABI_VERSION, &model) != PLM_OK)
     return createStringError(plmLastError(nullptr));
   const char *text = plmDescribe(model);
   description = text ? text : "";

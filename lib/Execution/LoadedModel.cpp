@@ -31,8 +31,8 @@ LoadedModel::LoadedModel(std::unique_ptr<Impl> impl) : impl(std::move(impl)) {}
 LoadedModel::~LoadedModel() = default;
 
 llvm::Expected<std::unique_ptr<LoadedModel>>
-LoadedModel::open(llvm::StringRef path) {
-  auto library = Library::open(path);
+LoadedModel::open(llvm::StringRef path, bool describeOnly) {
+  auto library = Library::open(path, describeOnly);
   if (!library)
     return library.takeError();
   auto impl = std::make_unique<Impl>();

@@ -220,9 +220,12 @@ int main(int argc, char **argv) {
   }
   llvm::outs().flush();
   if (llvm::outs().has_error()) { // a full disk, a closed pipe
+    std::string reason = llvm::outs().error().message();
     llvm::outs().clear_error();
-    if (code == ExitCode::Ok)
+    if (code == ExitCode::Ok) {
+      printErrorLine("cannot write to standard output: " + reason);
       code = ExitCode::Internal;
+    }
   }
   return int(code);
 }

@@ -29,8 +29,10 @@ struct TensorSignature {
 /// A library opened through its C ABI (include/plm/model.h).
 class LoadedModel {
 public:
+  /// With `describeOnly` the library may be for another CPU than this one; it
+  /// then gives its signature and description, and no contexts.
   static llvm::Expected<std::unique_ptr<LoadedModel>>
-  open(llvm::StringRef path);
+  open(llvm::StringRef path, bool describeOnly = false);
   ~LoadedModel();
 
   const std::vector<TensorSignature> &inputs() const;
