@@ -261,10 +261,10 @@ LogicalResult Lowering::lower(Operation *op) {
         builder.getI64IntegerAttr(size), builder.getI64IntegerAttr(valueSize),
         attention.getScaleAttr());
   } else if (auto pool = dyn_cast<plm::PoolOp>(op)) {
+    bool allRows = !pool.getMask() && pool.getKind() != plm::PoolKind::First;
     result = plk::PoolOp::create(
         builder, loc, resultType(), pool.getKindAttr(), packed(pool.getInput()),
-        pool.getMask() ? UnitAttr() : builder.getUnitAttr(),
-        pool.getEpsilonAttr());
+        allRows ? builder.getUnitAttr() : UnitAttr(), pool.getEpsilonAttr());
   } else if (token) {
     result = llvm::TypeSwitch<Operation *, Value>(op)
                  .Case<plm::ActivationOp, plm::UnaryOp, plm::CastOp,

@@ -19,7 +19,8 @@ class Library {
 public:
   /// Errors, one line each, for a file that is no library, one that plmc did
   /// not emit, another ABI version, another CPU, a malformed description.
-  static llvm::Expected<std::shared_ptr<Library>> open(llvm::StringRef path, bool describeOnly);
+  static llvm::Expected<std::shared_ptr<Library>> open(llvm::StringRef path,
+                                                       bool describeOnly);
   ~Library();
   Library(const Library &) = delete;
   Library &operator=(const Library &) = delete;

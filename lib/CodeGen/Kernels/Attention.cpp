@@ -10,7 +10,7 @@
 // keys and come first. Per task
 //
 //   1. K is turned into panels [nk / W][headSize][W] and V copied into panels
-//      [valueSize / W][nk][W], both padded with zeros, so that the register
+//      [valueSize / W][nk][W], padded with zeros, so that the register
 //      tile of the matrix product serves here too. (Reading V in place would
 //      hit only a few sets of the L1: rows of Q|K|V are a multiple of 512 bytes
 //      apart.)
@@ -20,8 +20,9 @@
 //
 // Scores are scaled by scale * log2(e) when they are stored, and the softmax
 // then uses 2^x. Division by the sum comes last, on the result. Padding columns
-// of the strip get -inf, hence weight 2^-126 against zero rows of V. No key at
-// all: the sum is 0 and so is the result.
+// of the strip get -inf, hence add 2^-126 to the sum, which is nothing; the
+// product with V runs over the keys alone. No key at all: the sum is 0 and so
+// is the result.
 //
 //===----------------------------------------------------------------------===//
 
@@ -73,7 +74,8 @@ public:
   void strips();
 
 private:
-  void strip_(int64_t tile, Value row);
+  /// `tile` query rows from `row` on, through scores, softmax and values.
+  void stripOf(int64_t tile, Value row);
 };
 
 void AttentionTask::packKeys() {
@@ -113,7 +115,7 @@ void AttentionTask::packValues() {
   });
 }
 
-void AttentionTask::strip_(int64_t tile, Value row) {
+void AttentionTask::stripOf(int64_t tile, Value row) {
   // Scores, panel by panel of keys.
   Value query = b.at(q, row, spec.queryStride * 4);
   Value factor = b.splat(spec.scale * 1.44269504f);
@@ -173,11 +175,11 @@ void AttentionTask::strip_(int64_t tile, Value row) {
 void AttentionTask::strips() {
   int64_t tile = stripRows(b.target);
   Value full = b.div(rows, b.c(tile));
-  b.loop(b.c(0), full, 1, [&](Value i) { strip_(tile, b.mul(i, tile)); });
+  b.loop(b.c(0), full, 1, [&](Value i) { stripOf(tile, b.mul(i, tile)); });
   Value row = b.mul(full, tile);
   Value rest = b.sub(rows, row);
   for (int64_t height = 1; height < tile; ++height)
-    b.ifThen(b.eq(rest, b.c(height)), [&] { strip_(height, row); });
+    b.ifThen(b.eq(rest, b.c(height)), [&] { stripOf(height, row); });
 }
 
 } // namespace
