@@ -1,4 +1,4 @@
-//===- InitAll.h - All dialects and passes of plmc ---*- C++ -*-===//
+//===- InitAll.h - All dialects and passes of plmc --------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- KernelBuilder.cpp - Shorthand for kernel generators ---*- C++ -*-===//
+//===- KernelBuilder.cpp - Shorthand for kernel generators ------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Link.cpp - Objects to a library ---*- C++ -*-===//
+//===- Link.cpp - Objects to a library --------------------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- ModelTables.cpp - What a library says about itself ---*- C++ -*-===//
+//===- ModelTables.cpp - What a library says about itself -------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- NativeCode.h - Kernel module to machine code ---*- C++ -*-===//
+//===- NativeCode.h - Kernel module to machine code -------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- ProgramEmitter.h - The function that runs a model ---*- C++ -*-===//
+//===- ProgramEmitter.h - The function that runs a model --------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

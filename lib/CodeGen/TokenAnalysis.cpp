@@ -1,4 +1,4 @@
-//===- TokenAnalysis.cpp - Which values are token-level ------* -*- C++ -*-===//
+//===- TokenAnalysis.cpp - Which values are token-level ---------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

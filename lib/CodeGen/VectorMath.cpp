@@ -1,4 +1,4 @@
-//===- VectorMath.cpp - Approximations of our own ---*- C++ -*-===//
+//===- VectorMath.cpp - Approximations of our own ---------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- WeightSection.h - The weights of an emitted library ---*- C++ -*-===//
+//===- WeightSection.h - The weights of an emitted library ------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

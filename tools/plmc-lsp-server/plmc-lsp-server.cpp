@@ -1,4 +1,4 @@
-//===- plmc-lsp-server.cpp - Editor support for plm and plk ---*- C++ -*-===//
+//===- plmc-lsp-server.cpp - Editor support for plm and plk -----*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- plmc-opt.cpp - Run passes on plm and plk modules ---*- C++ -*-===//
+//===- plmc-opt.cpp - Run passes on plm and plk modules ---------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Attention.cpp - Ragged attention over packed rows ---*- C++ -*-===//
+//===- Attention.cpp - Ragged attention over packed rows --------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Linear.cpp - Matrix product with a packed weight ---*- C++ -*-===//
+//===- Linear.cpp - Matrix product with a packed weight ---------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

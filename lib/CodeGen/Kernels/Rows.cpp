@@ -1,4 +1,4 @@
-//===- Rows.cpp - Kernels that work row by row ---*- C++ -*-===//
+//===- Rows.cpp - Kernels that work row by row ------------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

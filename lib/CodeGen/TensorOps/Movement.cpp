@@ -1,4 +1,4 @@
-//===- Movement.cpp - Tensor operations that move data ---*- C++ -*-===//
+//===- Movement.cpp - Tensor operations that move data ----------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- Reductions.cpp - Tensor operations along axes ---*- C++ -*-===//
+//===- Reductions.cpp - Tensor operations along axes ------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,4 +1,4 @@
-//===- TensorOps.cpp - Loops, addresses and dispatch ---*- C++ -*-===//
+//===- TensorOps.cpp - Loops, addresses and dispatch ------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

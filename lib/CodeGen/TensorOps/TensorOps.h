@@ -1,4 +1,4 @@
-//===- TensorOps.h - Code for what was not recognised ---*- C++ -*-===//
+//===- TensorOps.h - Code for what was not recognised -----------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

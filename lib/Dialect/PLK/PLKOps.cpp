@@ -1,4 +1,4 @@
-//===- PLKOps.cpp - Operations of the kernel-level dialect ---*- C++ -*-===//
+//===- PLKOps.cpp - Operations of the kernel-level dialect ------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

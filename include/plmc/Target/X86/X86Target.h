@@ -1,4 +1,4 @@
-//===- X86Target.h - x86-64 CPUs ---*- C++ -*-===//
+//===- X86Target.h - x86-64 CPUs --------------------------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
