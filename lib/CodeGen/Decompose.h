@@ -1,5 +1,4 @@
-//===- Decompose.h - Transformer ops as tensor operations -----* -*- C++
-//-*-===//
+//===- Decompose.h - Transformer ops as tensor operations -------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- KernelCalls.cpp - Calls of kernels ----------------------* -*- C++
-//-*-===//
+//===- KernelCalls.cpp - Calls of kernels -----------------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

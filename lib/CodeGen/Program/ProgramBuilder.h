@@ -1,5 +1,4 @@
-//===- ProgramBuilder.h - The emitter's parts ------------------* -*- C++
-//-*-===//
+//===- ProgramBuilder.h - The emitter's parts -------------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

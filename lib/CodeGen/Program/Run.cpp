@@ -1,5 +1,4 @@
-//===- Run.cpp - plm_gen_run -----------------------------------* -*- C++
-//-*-===//
+//===- Run.cpp - plm_gen_run ------------------------------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

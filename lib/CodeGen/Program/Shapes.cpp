@@ -1,5 +1,4 @@
-//===- Shapes.cpp - Dimensions, arena plan, output shapes ------* -*- C++
-//-*-===//
+//===- Shapes.cpp - Dimensions, arena plan, output shapes -------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- TensorCalls.cpp - Packing, and tensor operations --------* -*- C++
-//-*-===//
+//===- TensorCalls.cpp - Packing, and tensor operations ---------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- TransformerOps.cpp - Verifiers of transformer operations * -*- C++
-//-*-===//
+//===- TransformerOps.cpp - Verifiers of transformer operations -*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

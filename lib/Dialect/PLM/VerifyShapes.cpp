@@ -1,5 +1,4 @@
-//===- VerifyShapes.cpp - Shape checks shared by the verifiers * -*- C++
-//-*-===//
+//===- VerifyShapes.cpp - Shape checks shared by the verifiers --*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
