@@ -1,4 +1,4 @@
-//===- TensorOps.cpp - Verifiers and folders of tensor operations -*- C++ -*-===//
+//===- TensorOps.cpp - Verifiers and folders of tensor ops ------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
