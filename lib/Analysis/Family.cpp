@@ -15,8 +15,8 @@ namespace plmc::analysis {
 
 Value skipMovement(Value value) {
   while (Operation *op = value.getDefiningOp()) {
-    if (!isa<plm::CastOp, plm::ReshapeOp, plm::TransposeOp, plm::BroadcastOp>(
-            op))
+    if (!isa<plm::CastOp, plm::DequantizeOp, plm::ReshapeOp, plm::TransposeOp,
+             plm::BroadcastOp>(op))
       break;
     value = op->getOperand(0);
   }
@@ -103,18 +103,19 @@ SmallVector<Lookup> findLookups(func::FuncOp func) {
   return lookups;
 }
 
-/// The terms of the sum that `value` is part of.
+/// The terms of the sum that `value` is part of, reshaped or not.
 static SmallVector<Value> termsOfSum(Value value) {
-  auto isAdd = [](Operation *op) {
+  auto isPart = [](Operation *op) {
     auto binary = dyn_cast_or_null<plm::BinaryOp>(op);
-    return binary && binary.getKind() == plm::BinaryKind::Add;
+    return isa_and_present<plm::ReshapeOp>(op) ||
+           (binary && binary.getKind() == plm::BinaryKind::Add);
   };
-  while (value.hasOneUse() && isAdd(*value.user_begin()))
+  while (value.hasOneUse() && isPart(*value.user_begin()))
     value = (*value.user_begin())->getResult(0);
   SmallVector<Value> pending{value}, terms;
   while (!pending.empty()) {
     Value term = pending.pop_back_val();
-    if (Operation *op = term.getDefiningOp(); isAdd(op))
+    if (Operation *op = term.getDefiningOp(); isPart(op))
       pending.append(op->operand_begin(), op->operand_end());
     else
       terms.push_back(term);
@@ -122,35 +123,56 @@ static SmallVector<Value> termsOfSum(Value value) {
   return terms;
 }
 
-/// True if two attentions project their query with one weight.
-static bool layersShareWeights(func::FuncOp func) {
-  llvm::DenseSet<Attribute> weights;
-  bool shared = false;
-  func.walk([&](plm::AttentionOp attention) {
-    auto query = attention.getQuery().getDefiningOp<plm::LinearOp>();
-    FlatSymbolRefAttr weight =
-        query ? parameterOf(query.getWeight()) : FlatSymbolRefAttr();
-    shared |= weight && !weights.insert(weight).second;
-  });
-  return shared;
+/// Names of parameters tell what structure cannot.
+static bool namesContain(func::FuncOp func, StringRef text) {
+  return func
+      .walk([&](plm::GetParameterOp get) {
+        return get.getParameter().contains_insensitive(text)
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
 }
 
 std::string guessFamily(func::FuncOp func, const ModelSummary &summary,
+                        const EncoderTraits &traits,
                         ArrayRef<Lookup> lookups) {
-  if (summary.layers.empty())
+  constexpr const char *someEncoder = "unknown transformer encoder";
+  int64_t layers = summary.layers.size();
+  if (!layers)
     return "unknown";
-  if (summary.embeddingSize && summary.embeddingSize != summary.hiddenSize)
-    return layersShareWeights(func) ? "ALBERT" : "ELECTRA";
+  if (traits.rotary)
+    return traits.gatedGelu   ? "ModernBERT"
+           : traits.gatedSilu ? "NomicBERT"
+                              : someEncoder;
+  if (traits.disentangled)
+    return traits.keysWithoutBias ? "DeBERTa" : "DeBERTa-v2";
+  if (traits.comparesPositions && !traits.distanceTable)
+    return someEncoder; // a decoder, as like as not
   const Lookup *word = nullptr;
+  bool shifted = false;
   for (const Lookup &lookup : lookups) {
-    if (lookup.offset > 0 || lookup.kind == LookupKind::MaskedPosition)
-      return "RoBERTa";
+    shifted |= lookup.offset > 0 || lookup.kind == LookupKind::MaskedPosition;
     if (lookup.kind == LookupKind::Word)
       word = &lookup;
   }
-  if (word && termsOfSum(word->op->getResult(0)).size() <= 2)
-    return "DistilBERT";
-  return "BERT";
+  if (traits.distanceTable)
+    return shifted ? "MPNet" : someEncoder;
+  if (traits.affineRows >= 2 * layers && summary.norms <= 1)
+    return "MobileBERT";
+  if (traits.layerGroups && traits.layerGroups < layers)
+    return "ALBERT";
+  if (summary.embeddingSize && summary.embeddingSize != summary.hiddenSize)
+    return "ELECTRA";
+  if (shifted)
+    return "RoBERTa";
+  if (namesContain(func, "electra"))
+    return "ELECTRA";
+  if (!word)
+    return someEncoder;
+  if (traits.relativeKeys)
+    return "BERT";
+  return termsOfSum(word->op->getResult(0)).size() <= 2 ? "DistilBERT" : "BERT";
 }
 
 } // namespace plmc::analysis

@@ -82,9 +82,14 @@ void Summarizer::addLayer(plm::AttentionOp attention) {
   }
   summary.attentionMacsPerTokenAndKey += width + valueWidth;
   // With heads pruned, only what the projections read tells the hidden size.
+  // MobileBERT's queries come from a bottleneck, its values do not.
   if (summary.layers.empty()) {
-    auto projection = attention.getQuery().getDefiningOp<plm::LinearOp>();
-    summary.hiddenSize = projection ? lastDim(projection.getInput()) : width;
+    for (Value operand : {attention.getQuery(), attention.getValue()})
+      if (auto projection = analysis::projectionOf(operand))
+        summary.hiddenSize =
+            std::max(summary.hiddenSize, lastDim(projection.getInput()));
+    if (!summary.hiddenSize)
+      summary.hiddenSize = width;
   }
   summary.layers.push_back(layer);
 }
@@ -95,8 +100,14 @@ void Summarizer::addFeedForward(plm::ActivationOp activation) {
       !activation.getInput().getDefiningOp<plm::LinearOp>() || !tokenRows ||
       rowsOf(activation.getInput()) != *tokenRows)
     return;
-  if (llvm::any_of(activation->getUsers(),
-                   [](Operation *user) { return isa<plm::LinearOp>(user); }))
+  if (llvm::any_of(activation->getUsers(), [](Operation *user) {
+        // A gate may stand between.
+        auto gate = dyn_cast<plm::BinaryOp>(user);
+        if (gate && gate.getKind() == plm::BinaryKind::Mul &&
+            !gate->use_empty())
+          user = *gate->user_begin();
+        return isa<plm::LinearOp>(user);
+      }))
     summary.layers.back().ffnSize = lastDim(activation.getInput());
 }
 
@@ -156,7 +167,9 @@ ModelSummary Summarizer::run() {
       summary.hiddenSize = lastDim(norm.getInput());
     });
   }
-  summary.family = analysis::guessFamily(func, summary, lookups);
+  analysis::EncoderTraits traits = analysis::findTraits(func);
+  summary.layerGroups = traits.layerGroups;
+  summary.family = analysis::guessFamily(func, summary, traits, lookups);
   return summary;
 }
 
@@ -170,8 +183,13 @@ ModelSummary summarizeModel(ModuleOp module) {
         func = candidate;
         break;
       }
-  if (func && !func.isExternal())
-    return Summarizer(func).run();
+  if (func && !func.isExternal()) {
+    ModelSummary summary = Summarizer(func).run();
+    // An importer that was told need not guess.
+    if (auto family = module->getAttrOfType<StringAttr>("plm.family"))
+      summary.family = family.str();
+    return summary;
+  }
   ModelSummary empty;
   empty.family = "unknown";
   return empty;

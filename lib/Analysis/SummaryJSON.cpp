@@ -20,6 +20,7 @@ std::string summaryToJSON(const ModelSummary &summary) {
                       {"ffnSize", layer.ffnSize}});
   Json json = {
       {"family", summary.family},
+      {"layerGroups", summary.layerGroups},
       {"hiddenSize", summary.hiddenSize},
       {"embeddingSize", summary.embeddingSize},
       {"vocabularySize", summary.vocabularySize},

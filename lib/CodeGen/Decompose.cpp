@@ -7,6 +7,7 @@
 
 #include "Decompose.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
+#include <limits>
 
 using namespace mlir;
 using namespace plmc;
@@ -95,6 +96,35 @@ struct TensorBuilder : OpBuilder {
 
 } // namespace
 
+void plmc::maskToBias(AttentionOp op) {
+  if (!op.getMask())
+    return;
+  if (op.getMaskInBias()) {
+    op.getMaskMutable().clear();
+    return op.setMaskInBias(false);
+  }
+  TensorBuilder b(op);
+  Type element = b.type(op.getQuery()).getElementType();
+  SmallVector<DimExpr> mask = b.dims(op.getMask());
+  SmallVector<DimExpr> shape{mask[0], DimExpr(1), DimExpr(1), mask[1]};
+  Value keep = b.reshape(b.keep(op.getMask()), shape);
+  auto dense = [&](ArrayRef<DimExpr> dims) {
+    return makeTensorType(dims, element);
+  };
+  if (op.getBias()) {
+    // Each dimension that either has.
+    for (auto [dim, other] : llvm::zip(shape, b.dims(op.getBias())))
+      if (dim.isConstant(1))
+        dim = other;
+  }
+  Value kept = op.getBias() ? op.getBias() : b.constant(element, 0);
+  Value bias = SelectOp::create(
+      b, b.loc, dense(shape), keep, kept,
+      b.constant(element, -std::numeric_limits<double>::infinity()));
+  op.getMaskMutable().clear();
+  op.getBiasMutable().assign(bias);
+}
+
 void plmc::decompose(AttentionOp op) {
   TensorBuilder b(op);
   Type element = b.type(op.getQuery()).getElementType();
@@ -113,16 +143,17 @@ void plmc::decompose(AttentionOp op) {
   scores =
       b.binary(BinaryKind::Mul, scores,
                b.constant(element, op.getScale().convertToDouble()), scores);
-  Value keep;
-  if (op.getMask()) {
-    SmallVector<DimExpr> mask = b.dims(op.getMask());
-    keep = b.reshape(b.keep(op.getMask()), {mask[0], 1, 1, mask[1]});
-    scores = b.select(keep, scores, b.constant(element, -1e30), scores);
-  }
+  maskToBias(op);
+  if (op.getBias())
+    scores = b.binary(BinaryKind::Add, scores, op.getBias(), scores);
   Value weights = SoftmaxOp::create(b, b.loc, scores.getType(),
                                     b.getI64IntegerAttr(3), scores);
-  if (keep) // a row without a kept key gives 0
-    weights = b.select(keep, weights, b.constant(element, 0), weights);
+  if (op.getBias()) { // a row of -inf is NaN now, and gives 0
+    Value empty = UnaryOp::create(
+        b, b.loc, makeTensorType(b.dims(weights), b.getI1Type()),
+        UnaryKindAttr::get(b.getContext(), UnaryKind::IsNaN), weights);
+    weights = b.select(empty, b.constant(element, 0), weights, weights);
+  }
   Value merged = b.transpose(b.matmul(weights, value), {0, 2, 1, 3});
   op.replaceAllUsesWith(b.reshape(merged, getDims(op.getType())));
   op.erase();

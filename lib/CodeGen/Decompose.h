@@ -13,9 +13,11 @@
 namespace plmc {
 
 /// Replaces the op by the tensor operations that define it. For what the
-/// kernels do not cover: a second mask in one model, cross attention, a batch
+/// kernels do not cover: cross attention, a batch
 /// that is a product of dimensions, weights that are computed.
 void decompose(plm::AttentionOp op);
+/// Turns the keep mask into a bias of 0 and -inf: every row is a key then.
+void maskToBias(plm::AttentionOp op);
 void decompose(plm::LayerNormOp op);
 void decompose(plm::LinearOp op);
 void decompose(plm::PoolOp op);

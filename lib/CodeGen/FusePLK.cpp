@@ -165,7 +165,8 @@ struct FuseQKV : OpRewritePattern<AttentionOp> {
     return success();
   }
 
-  /// A weight that concatenates the sources of others along the columns.
+  /// A weight that concatenates the sources of others along the columns, with
+  /// their scales and zero points. Null if some are quantised and others not.
   /// Reused when a shared layer asks again: equal sources, equal symbol.
   static FlatSymbolRefAttr concat(ArrayRef<FlatSymbolRefAttr> refs,
                                   SymbolTable &symbols,
@@ -175,6 +176,7 @@ struct FuseQKV : OpRewritePattern<AttentionOp> {
     SmallVector<int64_t> shape;
     IntegerAttr panel;
     WeightOp first;
+    SmallVector<FlatSymbolRefAttr> scales, zeroPoints;
     for (FlatSymbolRefAttr ref : refs) {
       auto op = symbols.lookup<WeightOp>(ref.getValue());
       if (!op)
@@ -186,12 +188,25 @@ struct FuseQKV : OpRewritePattern<AttentionOp> {
       } else {
         shape.back() += op.getShape().back();
       }
+      if (op.getQuantizedAttr() != first.getQuantizedAttr() ||
+          bool(op.getZeroPoint()) != bool(first.getZeroPoint()))
+        return {};
+      if (op.getScale())
+        scales.push_back(op.getScaleAttr());
+      if (op.getZeroPoint())
+        zeroPoints.push_back(op.getZeroPointAttr());
       llvm::append_range(sources, op.getSources());
       llvm::append_range(transposed, op.getTransposed());
     }
+    FlatSymbolRefAttr scale, zeroPoint;
+    if (!scales.empty())
+      scale = concat(scales, symbols, rewriter);
+    if (!zeroPoints.empty())
+      zeroPoint = concat(zeroPoints, symbols, rewriter);
     ArrayAttr sourcesAttr = rewriter.getArrayAttr(sources);
     for (auto op : cast<ModuleOp>(symbols.getOp()).getOps<WeightOp>())
       if (op.getSources() == sourcesAttr && op.getPanelAttr() == panel &&
+          op.getScaleAttr() == scale && op.getZeroPointAttr() == zeroPoint &&
           op.getTransposed() == ArrayRef<bool>(transposed))
         return FlatSymbolRefAttr::get(op);
     OpBuilder::InsertionGuard guard(rewriter);
@@ -199,6 +214,10 @@ struct FuseQKV : OpRewritePattern<AttentionOp> {
     auto op = WeightOp::create(rewriter, first.getLoc(),
                                (first.getSymName() + ".qkv").str(), sourcesAttr,
                                shape, panel, transposed);
+    op.setQuantizedAttr(first.getQuantizedAttr());
+    op.setScaleAttr(scale);
+    op.setZeroPointAttr(zeroPoint);
+    op.setAxisAttr(first.getAxisAttr());
     symbols.insert(op, Block::iterator(first->getNextNode()
                                            ? first->getNextNode()
                                            : first.getOperation()));
@@ -215,8 +234,8 @@ struct FusePLKPass : plmc::impl::FusePLKBase<FusePLKPass> {
       return signalPassFailure();
     // Weights that a merge has left without a reader.
     SymbolTable symbols(getOperation());
-    for (auto weight :
-         llvm::make_early_inc_range(getOperation().getOps<WeightOp>()))
+    auto weights = llvm::to_vector(getOperation().getOps<WeightOp>());
+    for (WeightOp weight : llvm::reverse(weights)) // scales before what they scale
       if (SymbolTable::symbolKnownUseEmpty(weight, getOperation()))
         symbols.erase(weight);
   }

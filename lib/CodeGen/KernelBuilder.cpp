@@ -133,6 +133,23 @@ Value KernelBuilder::loadVec(Value address, int64_t valid) {
   return LLVM::MaskedLoadOp::create(*this, loc, vf32, address, laneMask(valid),
                                     splat(0), getI32IntegerAttr(4));
 }
+Value KernelBuilder::loadVec8(Value address, int64_t valid, bool isUnsigned) {
+  auto bytes = VectorType::get({target.lanes}, i8);
+  auto wide = VectorType::get({target.lanes}, i32);
+  Value narrow;
+  if (valid >= target.lanes)
+    narrow = load(bytes, address);
+  else
+    narrow = LLVM::MaskedLoadOp::create(
+        *this, loc, bytes, address, laneMask(valid),
+        arith::ConstantOp::create(*this, loc, getZeroAttr(bytes)).getResult(),
+        getI32IntegerAttr(1));
+  // Through i32: there are instructions for that at every vector level.
+  Value extended =
+      isUnsigned ? Value(arith::ExtUIOp::create(*this, loc, wide, narrow))
+                 : Value(arith::ExtSIOp::create(*this, loc, wide, narrow));
+  return arith::SIToFPOp::create(*this, loc, vf32, extended);
+}
 void KernelBuilder::storeVec(Value value, Value address, int64_t valid) {
   if (valid >= target.lanes)
     return store(value, address);

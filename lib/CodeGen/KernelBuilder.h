@@ -94,6 +94,8 @@ public:
   /// read as 0 and are not written.
   Value loadVec(Value address, int64_t valid);
   void storeVec(Value value, Value address, int64_t valid);
+  /// The same from 8-bit integers, as f32.
+  Value loadVec8(Value address, int64_t valid, bool isUnsigned);
   /// Asks for a cache line that will be read soon.
   void prefetch(Value address);
 

@@ -15,10 +15,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "QuantizedWeight.h"
 #include "TokenAnalysis.h"
 #include "plmc/CodeGen/Passes.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/xxhash.h"
 
 namespace plmc {
 #define GEN_PASS_DEF_LOWERTOPLK
@@ -55,7 +58,11 @@ private:
   Value elementwiseOperand(Value value, RankedTensorType resultType);
   FailureOr<FlatSymbolRefAttr> weight(Value value, bool panels,
                                       bool transposed);
+  FailureOr<FlatSymbolRefAttr> quantizedWeight(const QuantizedWeight &source,
+                                               bool panels, bool transposed);
   FailureOr<FlatSymbolRefAttr> rowParameter(Value value);
+  FlatSymbolRefAttr storeRow(StringRef name, ArrayRef<float> values);
+  void computeMaskFirst();
   LogicalResult lower(Operation *op);
   template <typename OpT> Value replaceRowwise(OpT op);
 
@@ -66,6 +73,7 @@ private:
   bool computePadding;
   int64_t panelWidth;
   TokenAnalysis tokens;
+  PackMode mode = PackMode::None;
   bool isToken(Value value) const { return tokens.isToken(value); }
   bool hasTokenDims(Value value) const { return tokens.hasTokenDims(value); }
   DenseMap<Value, Value> packedValues; // plm value -> [tokens, ...]
@@ -136,6 +144,8 @@ Value Lowering::elementwiseOperand(Value value, RankedTensorType resultType) {
 
 FailureOr<FlatSymbolRefAttr> Lowering::weight(Value value, bool panels,
                                               bool transposed) {
+  if (auto quantized = QuantizedWeight::match(value))
+    return quantizedWeight(*quantized, panels, transposed);
   auto get = value.getDefiningOp<plm::GetParameterOp>();
   if (!get || !typeOf(value).getElementType().isF32())
     return failure();
@@ -157,6 +167,76 @@ FailureOr<FlatSymbolRefAttr> Lowering::weight(Value value, bool panels,
       panels ? builder.getI64IntegerAttr(panelWidth) : IntegerAttr(),
       ArrayRef<bool>{transposed});
   symbols.insert(op); // renames on a clash
+  ref = FlatSymbolRefAttr::get(op);
+  return ref;
+}
+
+/// A vector that was computed now, as a weight.
+FlatSymbolRefAttr Lowering::storeRow(StringRef name, ArrayRef<float> values) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(func);
+  auto type =
+      RankedTensorType::get({int64_t(values.size())}, builder.getF32Type());
+  auto parameter = plm::ParameterOp::create(
+      builder, func.getLoc(), name,
+      DenseResourceElementsAttr::get(
+          type, name, HeapAsmResourceBlob::allocateAndCopyInferAlign(values)));
+  symbols.insert(parameter); // renames on a clash
+  auto op = plk::WeightOp::create(
+      builder, func.getLoc(), (name + ".plain").str(),
+      builder.getArrayAttr({FlatSymbolRefAttr::get(parameter)}),
+      ArrayRef<int64_t>{int64_t(values.size())}, IntegerAttr(),
+      ArrayRef<bool>{false});
+  symbols.insert(op);
+  return FlatSymbolRefAttr::get(op);
+}
+
+/// 8-bit values, and scales and zero points beside them: for panels one a
+/// column, so that several weights can be put side by side.
+FailureOr<FlatSymbolRefAttr>
+Lowering::quantizedWeight(const QuantizedWeight &source, bool panels,
+                          bool transposed) {
+  plm::GetParameterOp get = source.parameter;
+  SmallVector<int64_t> shape(typeOf(get.getResult()).getShape());
+  if (transposed)
+    std::swap(shape[0], shape[1]);
+  int64_t axis = panels ? 1 : source.axis;
+  int64_t count = axis < 0 ? 1 : shape[axis];
+  auto scales = source.scales(count), zeroPoints = source.zeroPoints(count);
+  if (!scales || !zeroPoints) {
+    for (auto *error : {&scales, &zeroPoints})
+      if (!*error)
+        get.emitOpError() << llvm::toString(error->takeError());
+    return failure();
+  }
+  auto hashOf = [](const std::vector<float> &values) {
+    return llvm::xxh3_64bits(ArrayRef<uint8_t>(
+        reinterpret_cast<const uint8_t *>(values.data()), values.size() * 4));
+  };
+  FlatSymbolRefAttr &ref =
+      weights[llvm::formatv("{0}|{1}{2}q{3}|{4:x}|{5:x}", get.getParameter(),
+                            panels ? "p" : "", transposed ? "t" : "", axis,
+                            hashOf(*scales), hashOf(*zeroPoints))
+                  .str()];
+  if (ref)
+    return ref;
+  std::string name = get.getParameter().str();
+  FlatSymbolRefAttr scale = storeRow(name + ".scale", *scales), zeroPoint;
+  if (!zeroPoints->empty())
+    zeroPoint = storeRow(name + ".zero_point", *zeroPoints);
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(func);
+  auto op = plk::WeightOp::create(
+      builder, get.getLoc(), name + (panels ? ".panels" : ".plain"),
+      builder.getArrayAttr({get.getParameterAttr()}), shape,
+      panels ? builder.getI64IntegerAttr(panelWidth) : IntegerAttr(),
+      ArrayRef<bool>{transposed});
+  op.setQuantizedAttr(TypeAttr::get(source.elementType()));
+  op.setScaleAttr(scale);
+  op.setZeroPointAttr(zeroPoint);
+  if (axis >= 0)
+    op.setAxisAttr(builder.getI64IntegerAttr(axis));
+  symbols.insert(op);
   ref = FlatSymbolRefAttr::get(op);
   return ref;
 }
@@ -201,6 +281,10 @@ template <typename OpT> Value Lowering::replaceRowwise(OpT op) {
     operands.push_back(elementwiseOperand(operand, type));
   Operation *clone = builder.clone(*op);
   clone->setOperands(operands);
+  if constexpr (std::is_same_v<OpT, plm::QuantizeOp> ||
+                std::is_same_v<OpT, plm::DequantizeOp>)
+    if (op.getAxis()) // the last one, of one dimension less
+      cast<OpT>(clone).setAxis(op.getAxis() - 1);
   clone->getResult(0).setType(packedType(type));
   return clone->getResult(0);
 }
@@ -253,9 +337,11 @@ LogicalResult Lowering::lower(Operation *op) {
     int64_t heads = attention.getNumHeads();
     int64_t size = typeOf(attention.getQuery()).getDimSize(2) / heads;
     int64_t valueSize = typeOf(attention.getValue()).getDimSize(2) / heads;
+    Value bias = attention.getBias() ? plain(attention.getBias()) : Value();
     result = plk::AttentionOp::create(
         builder, loc, resultType(), packed(attention.getQuery()),
-        packed(attention.getKey()), packed(attention.getValue()),
+        packed(attention.getKey()), packed(attention.getValue()), bias,
+        attention.getMask() == tokens.mask ? UnitAttr() : builder.getUnitAttr(),
         builder.getI64IntegerAttr(0), builder.getI64IntegerAttr(0),
         builder.getI64IntegerAttr(0), builder.getI64IntegerAttr(heads),
         builder.getI64IntegerAttr(size), builder.getI64IntegerAttr(valueSize),
@@ -268,7 +354,8 @@ LogicalResult Lowering::lower(Operation *op) {
   } else if (token) {
     result = llvm::TypeSwitch<Operation *, Value>(op)
                  .Case<plm::ActivationOp, plm::UnaryOp, plm::CastOp,
-                       plm::BinaryOp, plm::SelectOp, plm::L2NormalizeOp>(
+                       plm::BinaryOp, plm::SelectOp, plm::L2NormalizeOp,
+                       plm::QuantizeOp, plm::DequantizeOp>(
                      [&](auto rowwise) { return replaceRowwise(rowwise); })
                  .Default([](Operation *) { return Value(); });
     if (!result)
@@ -284,6 +371,16 @@ LogicalResult Lowering::lower(Operation *op) {
   }
   if (isa<plm::LinearOp, plm::LayerNormOp>(op) && token)
     return unsupportedType(op);
+  // A number that all positions have a part in, such as the range of a dynamic
+  // quantisation: rows are as good as positions when each has one.
+  if (auto reduce = dyn_cast<plm::ReduceOp>(op);
+      reduce && mode == PackMode::All && isToken(reduce.getInput()) &&
+      typeOf(old).getRank() == 0) {
+    reduce.getInputMutable().assign(packed(reduce.getInput()));
+    reduce.setAxes(llvm::to_vector(
+        llvm::seq<int64_t>(typeOf(reduce.getInput()).getRank())));
+    return success();
+  }
   // A tensor operation: it sees plain tensors.
   for (OpOperand &operand : op->getOpOperands()) {
     Value value = plain(operand.get());
@@ -293,8 +390,31 @@ LogicalResult Lowering::lower(Operation *op) {
   return success();
 }
 
+/// A computed mask has to be there before rows can be packed: what it takes
+/// goes to the beginning, and plk.keep_mask ends it.
+void Lowering::computeMaskFirst() {
+  if (tokens.maskOps.empty())
+    return;
+  Block &body = func.getBody().front();
+  Operation *first = &body.front();
+  for (Operation *op : tokens.maskOps)
+    if (op == first)
+      first = first->getNextNode();
+    else
+      op->moveBefore(first);
+  builder.setInsertionPoint(first);
+  Location loc = tokens.maskSource.getLoc();
+  Value keep = tokens.maskSource;
+  if (!typeOf(keep).getElementType().isInteger(1))
+    keep = plm::CastOp::create(
+        builder, loc,
+        makeTensorType(getDims(typeOf(keep)), builder.getI1Type()), keep);
+  plk::KeepMaskOp::create(builder, loc, keep);
+}
+
 LogicalResult Lowering::run() {
-  PackMode mode = tokens.choosePackMode(computePadding);
+  mode = tokens.choosePackMode(computePadding);
+  computeMaskFirst();
   Operation *terminator = func.getBody().front().getTerminator();
   SmallVector<bool> paddingZero;
   for (Value value : terminator->getOperands())
@@ -315,7 +435,7 @@ LogicalResult Lowering::run() {
     if (zero)
       func.setResultAttr(index, attrs::paddingZero, builder.getUnitAttr());
   module->setAttr(attrs::packMode, builder.getI32IntegerAttr(int(mode)));
-  auto mask = dyn_cast_if_present<BlockArgument>(tokens.mask);
+  auto mask = dyn_cast_if_present<BlockArgument>(tokens.maskSource);
   module->setAttr(attrs::maskInput,
                   builder.getI32IntegerAttr(mask ? mask.getArgNumber() : -1));
   DimExpr one(1);

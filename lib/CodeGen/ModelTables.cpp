@@ -161,14 +161,10 @@ void plmc::addModelTables(llvm::Module &llvmModule, ModuleOp module,
     auto attr = module->getAttrOfType<IntegerAttr>(name);
     return attr ? attr.getInt() : 0;
   };
-  // batch and sequence: v >= 0 a symbol, v < 0 the fixed size -(v + 1).
-  auto tokenDim = [&](StringRef name) {
-    auto attr = module->getAttrOfType<StringAttr>(name);
-    int64_t code = encode(*DimExpr::parse(attr ? attr.getValue() : "1"));
-    return -code - 1;
-  };
   auto function = [&](StringRef name) -> llvm::Constant * {
-    return llvmModule.getFunction(name);
+    if (llvm::Function *found = llvmModule.getFunction(name))
+      return found;
+    return llvm::ConstantPointerNull::get(t.ptr);
   };
   auto *weights = new llvm::GlobalVariable(
       llvmModule, llvm::Type::getInt8Ty(t.context), /*isConstant=*/true,
@@ -185,8 +181,6 @@ void plmc::addModelTables(llvm::Module &llvmModule, ModuleOp module,
        t.integer(t.i32, idChecks.size()),
        t.integer(t.i32, integerAttr(attrs::packMode)),
        t.integer(t.i32, integerAttr(attrs::maskInput)),
-       t.integer(t.i32, tokenDim(attrs::batch)),
-       t.integer(t.i32, tokenDim(attrs::sequence)),
        t.integer(t.i64, target.featureBits),
        tensors(func.getArgumentTypes(), true),
        tensors(func.getResultTypes(), false),
@@ -201,6 +195,8 @@ void plmc::addModelTables(llvm::Module &llvmModule, ModuleOp module,
        function("plm_gen_check"),
        function("plm_gen_plan"),
        function("plm_gen_output_dims"),
+       function("plm_gen_token_dims"),
+       function("plm_gen_mask"),
        function("plm_gen_run")});
   auto *variable = new llvm::GlobalVariable(
       llvmModule, model->getType(), /*isConstant=*/true,

@@ -70,11 +70,17 @@ struct PlanArenaPass : plmc::impl::PlanArenaBase<PlanArenaPass> {
     for (auto [value, op] : lastUse)
       ends[op].push_back(value);
 
-    // The first return of a computed value is computed in place.
+    // The first return of a computed value is computed in place, unless it is
+    // computed before the mask is known: there are no outputs yet.
+    Operation *maskEnd = nullptr;
+    for (auto mask : block.getOps<plk::KeepMaskOp>())
+      maskEnd = mask;
     DenseMap<Value, int64_t> inOutput;
     for (OpOperand &operand : block.getTerminator()->getOpOperands()) {
       Value storage = storageOf(operand.get());
-      if (storage.getDefiningOp() && needsStorage(storage.getDefiningOp()))
+      Operation *producer = storage.getDefiningOp();
+      if (producer && needsStorage(producer) &&
+          !(maskEnd && producer->isBeforeInBlock(maskEnd)))
         inOutput.try_emplace(storage, operand.getOperandNumber());
     }
 

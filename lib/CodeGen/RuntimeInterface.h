@@ -26,6 +26,7 @@ enum FrameOffset : int64_t {
   FrameSeqKeys = 64,
   FrameFirstRow = 72,
   FrameError = 80,
+  FrameKeep = 96,
 };
 
 /// Derived dimensions, after the input symbols.

@@ -26,6 +26,9 @@
 
 #include "TokenAnalysis.h"
 #include "Decompose.h"
+#include "QuantizedWeight.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace plmc;
@@ -42,8 +45,9 @@ static bool isStored(Value value) {
 
 TokenAnalysis::TokenAnalysis(func::FuncOp func) : func(func) {
   findTokenDims();
+  shareMask();
   for (auto linear : llvm::make_early_inc_range(func.getOps<plm::LinearOp>()))
-    if (!linear.getWeight().getDefiningOp<plm::GetParameterOp>() ||
+    if (!isLinearWeight(linear.getWeight(), linear.getTransposed()) ||
         !isStored(linear.getBias()))
       decompose(linear);
   for (auto norm : llvm::make_early_inc_range(func.getOps<plm::LayerNormOp>()))
@@ -53,6 +57,8 @@ TokenAnalysis::TokenAnalysis(func::FuncOp func) : func(func) {
        llvm::make_early_inc_range(func.getOps<plm::AttentionOp>()))
     if (!fits(attention))
       decompose(attention);
+    else if (attention.getMask() != mask)
+      maskToBias(attention); // attends to every row
   for (auto pool : llvm::make_early_inc_range(func.getOps<plm::PoolOp>()))
     if (!fits(pool))
       decompose(pool);
@@ -60,35 +66,98 @@ TokenAnalysis::TokenAnalysis(func::FuncOp func) : func(func) {
     markTokenValues();
 }
 
-/// A batch and a length that the runtime can read off its inputs.
-static bool arePlain(const DimExpr &batch, const DimExpr &sequence) {
-  for (const DimExpr &dim : {batch, sequence})
-    if (!dim.isConstant() &&
-        (dim.symbols().size() != 1 || dim.str() != dim.symbols().front()))
-      return false;
-  return true;
+/// The value that has the elements of a mask in the same order: through
+/// reshapes, and through casts that leave zero and non-zero as they are. Of an
+/// argument the runtime refuses what is neither 0 nor 1, so any cast does.
+static Value maskSourceOf(Value mask) {
+  Value source = mask, argument = mask;
+  while (Operation *op = argument.getDefiningOp()) {
+    if (!isa<plm::ReshapeOp, plm::CastOp>(op))
+      break;
+    argument = op->getOperand(0);
+  }
+  if (isa<BlockArgument>(argument))
+    return argument;
+  while (auto reshape = source.getDefiningOp<plm::ReshapeOp>())
+    source = reshape.getInput();
+  return source;
+}
+
+/// The operations that compute `value`, in program order, if all of them are
+/// tensor operations on arguments and parameters: then they can run before the
+/// rows of the batch are known.
+static std::optional<SmallVector<Operation *>> opsBehind(Value value) {
+  llvm::SetVector<Operation *> ops;
+  if (Operation *op = value.getDefiningOp())
+    ops.insert(op);
+  for (size_t i = 0; i < ops.size(); ++i) {
+    if (!isMemoryEffectFree(ops[i]) ||
+        isa<plm::AttentionOp, plm::PoolOp, plm::EmbeddingOp, plm::LinearOp,
+            plm::LayerNormOp, plm::PositionEmbeddingOp>(ops[i]))
+      return std::nullopt;
+    for (Value operand : ops[i]->getOperands())
+      if (Operation *op = operand.getDefiningOp())
+        ops.insert(op);
+  }
+  SmallVector<Operation *> ordered(ops.takeVector());
+  llvm::sort(ordered,
+             [](Operation *a, Operation *b) { return a->isBeforeInBlock(b); });
+  return ordered;
 }
 
 void TokenAnalysis::findTokenDims() {
   auto adopt = [&](Value tokens, Value keep) {
     SmallVector<DimExpr> dims = getDims(typeOf(tokens));
-    if (batch || !arePlain(dims[0], dims[1]) ||
-        (keep && !isa<BlockArgument>(keep)))
+    if (batch)
       return;
+    if (keep) {
+      maskSource = maskSourceOf(keep);
+      auto ops = opsBehind(maskSource);
+      if (!ops) {
+        maskSource = Value();
+        return;
+      }
+      maskOps = std::move(*ops);
+    }
     batch = dims[0];
     sequence = dims[1];
     mask = keep;
   };
-  for (auto attention : func.getOps<plm::AttentionOp>())
-    if (getDims(typeOf(attention.getQuery()))[1] ==
-        getDims(typeOf(attention.getKey()))[1])
-      adopt(attention.getQuery(), attention.getMask());
+  for (bool masked : {true, false}) // a mask saves more than none
+    for (auto attention : func.getOps<plm::AttentionOp>())
+      if (bool(attention.getMask()) == masked &&
+          getDims(typeOf(attention.getQuery()))[1] ==
+              getDims(typeOf(attention.getKey()))[1])
+        adopt(attention.getQuery(), attention.getMask());
   // An encoder without attention (embeddings and pooling) packs too.
   for (auto pool : func.getOps<plm::PoolOp>())
     if (pool.getMask())
       adopt(pool.getInput(), pool.getMask());
   for (auto pool : func.getOps<plm::PoolOp>())
     adopt(pool.getInput(), Value());
+}
+
+/// One value for all forms of the mask, made where its source is.
+void TokenAnalysis::shareMask() {
+  if (!mask)
+    return;
+  OpBuilder builder(func.getContext());
+  builder.setInsertionPointAfterValue(maskSource);
+  RankedTensorType type =
+      makeTensorType({*batch, *sequence}, typeOf(maskSource).getElementType());
+  mask = maskSource;
+  if (type != maskSource.getType())
+    mask = plm::ReshapeOp::create(builder, maskSource.getLoc(), type, mask);
+  auto share = [&](auto op) {
+    if (op.getMask() && op.getMask() != mask &&
+        maskSourceOf(op.getMask()) == maskSource &&
+        getDims(typeOf(op.getMask())) == getDims(type))
+      op.getMaskMutable().assign(mask);
+  };
+  for (auto attention : func.getOps<plm::AttentionOp>())
+    share(attention);
+  for (auto pool : func.getOps<plm::PoolOp>())
+    share(pool);
 }
 
 bool TokenAnalysis::hasTokenDims(Value value) const {
@@ -105,7 +174,7 @@ bool TokenAnalysis::canPack(Value value, int64_t rank) const {
 
 bool TokenAnalysis::fits(plm::AttentionOp op) const {
   return hasTokenDims(op.getQuery()) && hasTokenDims(op.getKey()) &&
-         op.getMask() == mask && typeOf(op.getQuery()).getElementType().isF32();
+         typeOf(op.getQuery()).getElementType().isF32();
 }
 
 bool TokenAnalysis::fits(plm::PoolOp op) const {
@@ -126,6 +195,14 @@ bool TokenAnalysis::isRow(Value value) {
 
 /// Ops that compute row r of their result from row r of their operands.
 bool TokenAnalysis::isRowwise(Operation *op) {
+  auto isScaledByRow = [](auto quantize) {
+    return typeOf(quantize.getScale()).getRank() == 0 ||
+           int64_t(quantize.getAxis()) + 1 == quantize.getType().getRank();
+  };
+  if (auto quantize = dyn_cast<plm::QuantizeOp>(op))
+    return isScaledByRow(quantize);
+  if (auto dequantize = dyn_cast<plm::DequantizeOp>(op))
+    return isScaledByRow(dequantize);
   return isa<plm::LinearOp, plm::LayerNormOp, plm::ActivationOp, plm::UnaryOp,
              plm::CastOp, plm::BinaryOp, plm::SelectOp, plm::L2NormalizeOp>(op);
 }
@@ -137,7 +214,7 @@ void TokenAnalysis::markTokenValues() {
     bool token = false;
     if (auto embedding = dyn_cast<plm::EmbeddingOp>(op)) {
       token = typeOf(embedding.getIds()).getRank() == 2 &&
-              embedding.getTable().getDefiningOp<plm::GetParameterOp>();
+              isTable(embedding.getTable());
     } else if (isa<plm::AttentionOp>(op)) {
       token = true;
     } else if (isRowwise(&op)) {
@@ -161,10 +238,27 @@ void TokenAnalysis::markTokenValues() {
 }
 
 PackMode TokenAnalysis::choosePackMode(bool computePadding) {
+  PackMode mode = requiredPackMode(computePadding);
+  if (mode == PackMode::None || mode == PackMode::Kept)
+    return mode;
+  // Masked rows are seen: where a bias excludes all keys, kept or not, the
+  // average runs over all of them, as in the graph.
+  for (auto attention : func.getOps<plm::AttentionOp>())
+    if (attention.getMaskInBias()) {
+      maskToBias(attention);
+      mode = PackMode::All;
+    }
+  return mode;
+}
+
+PackMode TokenAnalysis::requiredPackMode(bool computePadding) {
   if (!batch)
     return PackMode::None;
   if (!mask || computePadding)
     return PackMode::All;
+  for (auto attention : func.getOps<plm::AttentionOp>())
+    if (attention.getMask() != mask)
+      return PackMode::All; // every row is a key
   // Pooling reads packed rows, wherever they come from.
   bool first = false;
   for (auto pool : func.getOps<plm::PoolOp>()) {

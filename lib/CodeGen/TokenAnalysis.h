@@ -26,18 +26,28 @@ public:
 
   /// Nothing is token-level if there is none.
   std::optional<DimExpr> batch, sequence;
-  /// The keep mask, an argument of the function, or null: all positions.
+  /// The keep mask [batch, sequence], or null: all positions. Every attention
+  /// and pooling that reads this mask in some form reads this very value.
   mlir::Value mask;
+  /// What the mask has its elements from: an argument of the function, or a
+  /// value that tensor operations compute from the arguments.
+  mlir::Value maskSource;
+  /// The operations that compute the mask, in program order; none for an
+  /// argument.
+  llvm::SmallVector<mlir::Operation *> maskOps;
 
   bool isToken(mlir::Value value) const { return tokenLevel.contains(value); }
   bool hasTokenDims(mlir::Value value) const;
   /// True for an operand of a packed elementwise op of rank `rank` that is, or
   /// broadcasts to, [batch, sequence, ...].
   bool canPack(mlir::Value value, int64_t rank) const;
+  /// Drops masks that are hints only where masked rows are computed.
   PackMode choosePackMode(bool computePadding);
 
 private:
+  PackMode requiredPackMode(bool computePadding);
   void findTokenDims();
+  void shareMask();
   bool fits(plm::AttentionOp op) const;
   bool fits(plm::PoolOp op) const;
   void markTokenValues();

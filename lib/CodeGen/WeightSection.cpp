@@ -46,7 +46,7 @@ llvm::Expected<int64_t> WeightSection::offsetOf(StringRef symbol) {
     SmallVector<int64_t> shape(weight.getShape());
     if (weight.getPanel())
       shape.back() = llvm::alignTo(shape.back(), *weight.getPanel());
-    return add(op, product(shape) * 4);
+    return add(op, product(shape) * weight.getElementBytes());
   }
   if (auto parameter = dyn_cast_if_present<plm::ParameterOp>(op)) {
     RankedTensorType type = parameter.getTensorType();
@@ -98,10 +98,12 @@ static llvm::Expected<Source> readSource(plm::ParameterOp parameter) {
   return std::move(source);
 }
 
+template <typename T>
 llvm::Error WeightSection::writePanels(raw_ostream &os, plk::WeightOp weight) {
+  constexpr int64_t bytes = sizeof(T);
   int64_t k = weight.getShape()[0], n = weight.getShape()[1];
   int64_t width = *weight.getPanel();
-  std::vector<float> panels(llvm::alignTo(n, width) * k, 0.0f);
+  std::vector<T> panels(llvm::alignTo(n, width) * k, T(0));
   int64_t column0 = 0;
   for (auto [source, transposed] :
        llvm::zip(weight.getSources(), weight.getTransposed())) {
@@ -115,32 +117,33 @@ llvm::Error WeightSection::writePanels(raw_ostream &os, plk::WeightOp weight) {
       return read.takeError();
     const char *from = read->bytes.data();
     int64_t columns = parameter.getTensorType().getDimSize(transposed ? 0 : 1);
-    std::vector<float> line(transposed ? k : columns);
-    auto place = [&](int64_t row, int64_t column) -> float & {
+    std::vector<T> line(transposed ? k : columns);
+    auto place = [&](int64_t row, int64_t column) -> T & {
       return panels[(column / width * k + row) * width + column % width];
     };
     if (transposed)
       for (int64_t column = 0; column < columns; ++column) {
-        std::memcpy(line.data(), from + column * k * 4, k * 4);
+        std::memcpy(line.data(), from + column * k * bytes, k * bytes);
         for (int64_t row = 0; row < k; ++row)
           place(row, column0 + column) = line[row];
       }
     else
       for (int64_t row = 0; row < k; ++row) {
-        std::memcpy(line.data(), from + row * columns * 4, columns * 4);
+        std::memcpy(line.data(), from + row * columns * bytes, columns * bytes);
         for (int64_t column = 0; column < columns; ++column)
           place(row, column0 + column) = line[column];
       }
     column0 += columns;
   }
-  os.write(reinterpret_cast<const char *>(panels.data()), panels.size() * 4);
+  os.write(reinterpret_cast<const char *>(panels.data()), panels.size() * bytes);
   return llvm::Error::success();
 }
 
 llvm::Error WeightSection::write(raw_ostream &os, const Entry &entry) {
   if (auto weight = dyn_cast<plk::WeightOp>(entry.op)) {
     if (weight.getPanel())
-      return writePanels(os, weight);
+      return weight.getQuantized() ? writePanels<uint8_t>(os, weight)
+                                   : writePanels<float>(os, weight);
     for (Attribute source : weight.getSources()) {
       auto parameter = symbols.lookup<plm::ParameterOp>(
           cast<FlatSymbolRefAttr>(source).getValue());

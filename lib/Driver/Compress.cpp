@@ -91,7 +91,7 @@ Error Compression::checkOptions() {
                      "--verify runs what was written: emit .so or .onnx");
   if (onlyPrints)
     return Error::success();
-  if (Error error = checkReadable(options.input))
+  if (Error error = checkModelPath(options.input))
     return error;
   if (!options.reportPath.empty())
     return checkWritable("--report", options.reportPath,
@@ -150,7 +150,8 @@ Error Compression::transform() {
 std::string Compression::buildRecord() const {
   nlohmann::ordered_json record;
   record["plmc"] = report.version;
-  record["input"] = llvm::sys::path::filename(options.input).str();
+  record["input"] =
+      llvm::sys::path::filename(StringRef(options.input).rtrim('/')).str();
   record["inputBytes"] = report.inputBytes;
   record["outputs"] = options.outputs;
   record["target"] = options.target;
@@ -332,8 +333,7 @@ Error Compression::run() {
     if (options.output.empty())
       return Error::success();
   }
-  report.inputBytes =
-      fileBytes(options.input) + fileBytes(options.input + ".data");
+  report.inputBytes = modelBytes(options.input);
   if (!options.dumpDirectory.empty()) {
     auto created = DumpIR::create(options.dumpDirectory, options.elideWeights);
     if (!created)

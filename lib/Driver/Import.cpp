@@ -6,13 +6,16 @@
 //===----------------------------------------------------------------------===//
 
 #include "Import.h"
+#include "Output.h"
 #include "mlir/Parser/Parser.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Driver/Error.h"
+#include "plmc/Frontend/HuggingFace/Import.h"
 #include "plmc/Frontend/ONNX/Import.h"
 #include "plmc/InitAll.h"
 #include "plmc/Support/HostTensor.h"
+#include "llvm/Support/FileSystem.h"
 
 using namespace mlir;
 
@@ -26,10 +29,34 @@ std::unique_ptr<MLIRContext> makeContext() {
   return context;
 }
 
+llvm::Error checkModelPath(StringRef path) {
+  return llvm::sys::fs::is_directory(path) ? llvm::Error::success()
+                                           : checkReadable(path);
+}
+
+uint64_t modelBytes(StringRef path) {
+  if (!isHuggingFacePath(path))
+    return fileBytes(path) + fileBytes(path + ".data");
+  uint64_t bytes = 0;
+  std::error_code code;
+  for (llvm::sys::fs::directory_iterator it(huggingFaceFolder(path), code), end;
+       it != end && !code; it.increment(code))
+    if (StringRef(it->path()).ends_with(".safetensors"))
+      bytes += fileBytes(it->path());
+  return bytes;
+}
+
 llvm::Expected<OwningOpRef<ModuleOp>> importModel(StringRef path,
                                                   MLIRContext *context) {
-  if (llvm::Error error = checkReadable(path))
+  if (llvm::Error error = checkModelPath(path))
     return error;
+  if (isHuggingFacePath(path)) {
+    llvm::Expected<OwningOpRef<ModuleOp>> module =
+        importHuggingFace(path, context);
+    if (!module)
+      return withCode(module.takeError(), ExitCode::BadInput);
+    return module;
+  }
   DiagnosticCollector diagnostics(context);
   if (path.ends_with(".mlir")) {
     OwningOpRef<ModuleOp> module =

@@ -18,8 +18,16 @@ namespace plmc {
 /// A context with all of plmc's dialects loaded.
 std::unique_ptr<mlir::MLIRContext> makeContext();
 
-/// An ONNX file, or an .mlir file of a plm module, as it stands: nothing is
-/// recognised. Errors are DriverErrors, BadInput or Unsupported.
+/// BadInput unless the path is a file to read, or a folder for
+/// importHuggingFace.
+llvm::Error checkModelPath(llvm::StringRef path);
+
+/// Bytes of the model's files: the folder's, or the file's and its .data's.
+uint64_t modelBytes(llvm::StringRef path);
+
+/// An ONNX file, a Hugging Face folder, or an .mlir file of a plm module, as it
+/// stands: nothing is recognised. Errors are DriverErrors, BadInput or
+/// Unsupported.
 llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
 importModel(llvm::StringRef path, mlir::MLIRContext *context);
 

@@ -41,6 +41,27 @@ struct Facts {
   std::string problem; // recognition broke off
 };
 
+/// How many parts of one kind there are, and how many were recognised.
+struct Tally {
+  std::string name;
+  int64_t recognized, found;
+};
+
+std::vector<Tally> talliesOf(const Facts &facts) {
+  const ModelSummary &model = facts.summary;
+  auto tally = [&](std::string name, int64_t count, UnrecognizedKind kind) {
+    return Tally{std::move(name), count,
+                 count + countUnrecognized(facts.unrecognized, kind)};
+  };
+  return {
+      tally("attention", model.attentionBlocks, UnrecognizedKind::Attention),
+      tally("norm", model.norms, UnrecognizedKind::Norm),
+      tally("embedding", model.embeddings, UnrecognizedKind::Embedding),
+      tally("linear", model.linears, UnrecognizedKind::Linear),
+      tally("activation", model.activations, UnrecognizedKind::Activation),
+      tally("pooling", model.pools, UnrecognizedKind::Pooling)};
+}
+
 std::string attrText(ModuleOp module, StringRef name) {
   Attribute attr = module->getAttr(name);
   if (!attr)
@@ -108,7 +129,11 @@ void printText(const Facts &facts, llvm::raw_ostream &os) {
         {"made by", facts.producer +
                         (facts.opset.empty() ? "" : ", opset " + facts.opset)});
   table.addRow({"family", model.family});
-  table.addRow({"layers", std::to_string(model.layers.size())});
+  std::string layers = std::to_string(model.layers.size());
+  if (model.layerGroups && model.layerGroups < int64_t(model.layers.size()))
+    layers += " of " + std::to_string(model.layerGroups) +
+              (model.layerGroups == 1 ? " shared group" : " shared groups");
+  table.addRow({"layers", layers});
   if (!model.layers.empty()) {
     table.addRow({"heads", perLayer(model.layers, [](const LayerSummary &l) {
                     std::string size = std::to_string(l.headSize);
@@ -134,13 +159,13 @@ void printText(const Facts &facts, llvm::raw_ostream &os) {
                 formatCount(model.macsPerToken) + " + " +
                     formatCount(model.attentionMacsPerTokenAndKey) + " a key"});
   table.addRow({"operations", std::to_string(model.operations)});
-  table.addRow(
-      {"recognized", std::to_string(model.attentionBlocks) + " attention, " +
-                         std::to_string(model.norms) + " norm, " +
-                         std::to_string(model.linears) + " linear, " +
-                         std::to_string(model.activations) + " activation, " +
-                         std::to_string(model.embeddings) + " embedding, " +
-                         std::to_string(model.pools) + " pool"});
+  std::string recognized;
+  for (const Tally &tally : talliesOf(facts))
+    recognized += (recognized.empty() ? "" : ", ") + tally.name + " " +
+                  std::to_string(tally.recognized) + " of " +
+                  std::to_string(tally.found);
+  table.addRow({"recognized", recognized});
+  table.addRow({"unrecognised", std::to_string(facts.unrecognized.size())});
   table.print(os);
   os << "inputs\n";
   printTensors(facts.inputs, os);
@@ -152,10 +177,8 @@ void printText(const Facts &facts, llvm::raw_ostream &os) {
     os << "  " << constraint << "\n";
   if (!facts.problem.empty())
     os << "recognition broke off: " << facts.problem << "\n";
-  if (facts.unrecognized.empty()) {
-    os << "everything was recognized\n";
+  if (facts.unrecognized.empty())
     return;
-  }
   os << "not recognized, compiled as plain tensor operations\n";
   Table left({false, false, false});
   for (const UnrecognizedOp &op : facts.unrecognized)
@@ -189,6 +212,10 @@ void printJSON(const Facts &facts, llvm::raw_ostream &os) {
   json["constraints"] = facts.constraints;
   if (!facts.problem.empty())
     json["problem"] = facts.problem;
+  for (const Tally &tally : talliesOf(facts))
+    json["recognized"][tally.name] = {{"of", tally.found},
+                                      {"recognized", tally.recognized}};
+  json["unrecognised"] = facts.unrecognized.size();
   json["unrecognized"] = Json::array();
   for (const UnrecognizedOp &op : facts.unrecognized)
     json["unrecognized"].push_back(
@@ -211,7 +238,7 @@ Error inspectModel(StringRef path, bool json, llvm::raw_ostream &out) {
     return func.takeError();
   Facts facts;
   facts.path = path.str();
-  facts.fileBytes = fileBytes(path) + fileBytes(path + ".data");
+  facts.fileBytes = modelBytes(path);
   facts.producer = attrText(**module, "plm.producer");
   facts.opset = attrText(**module, "plm.opset");
   readSignature(*func, facts);
@@ -243,7 +270,7 @@ bool isLibrary(StringRef path) {
 } // namespace
 
 Error inspect(StringRef path, bool json, llvm::raw_ostream &out) {
-  if (Error error = checkReadable(path))
+  if (Error error = checkModelPath(path))
     return error;
   return isLibrary(path) ? inspectLibrary(path, json, out)
                          : inspectModel(path, json, out);

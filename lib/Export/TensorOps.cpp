@@ -75,6 +75,41 @@ void write(Writer &w, CastOp op) {
          w.nameOf(op.getResult()));
 }
 
+/// Zeros in the shape of the scale.
+std::string zeroPoint(Writer &w, Value scale, DType dtype) {
+  SmallVector<DimExpr> dims = dimsOf(scale);
+  if (dims.empty())
+    return w.scalar(0, dtype);
+  std::optional<int64_t> count = dims[0].constant();
+  Initializer zeros{w.freshName("zero_point"), dtype, {}, {}, nullptr};
+  zeros.shape.push_back(count.value_or(0));
+  zeros.owned = std::make_unique<std::vector<char>>(count.value_or(0));
+  zeros.bytes = *zeros.owned;
+  std::string name = zeros.name;
+  w.addInitializer(std::move(zeros));
+  return name;
+}
+
+void write(Writer &w, QuantizeOp op) {
+  // Without a zero point the result would be uint8.
+  SmallVector<std::string> inputs = {w.nameOf(op.getInput()),
+                                     w.nameOf(op.getScale())};
+  DType dtype = dtypeOf(op.getResult());
+  inputs.push_back(op.getZeroPoint() ? w.nameOf(op.getZeroPoint())
+                                     : zeroPoint(w, op.getScale(), dtype));
+  w.node("QuantizeLinear", inputs, {Attr::of("axis", int64_t(op.getAxis()))},
+         w.nameOf(op.getResult()));
+}
+
+void write(Writer &w, DequantizeOp op) {
+  SmallVector<std::string> inputs = {w.nameOf(op.getInput()),
+                                     w.nameOf(op.getScale())};
+  if (op.getZeroPoint())
+    inputs.push_back(w.nameOf(op.getZeroPoint()));
+  w.node("DequantizeLinear", inputs, {Attr::of("axis", int64_t(op.getAxis()))},
+         w.nameOf(op.getResult()));
+}
+
 void write(Writer &w, MatmulOp op) {
   w.node("MatMul", {w.nameOf(op.getLhs()), w.nameOf(op.getRhs())}, {},
          w.nameOf(op.getResult()));
@@ -172,6 +207,31 @@ void write(Writer &w, GatherNDOp op) {
               Attr::of("batch_dims", int64_t(op.getBatchDims())));
 }
 
+template <typename ScatterLike>
+void writeScatter(Writer &w, ScatterLike op, StringRef type,
+                  SmallVector<Attr> attrs) {
+  static constexpr StringLiteral names[] = {"none", "add", "mul", "max", "min"};
+  attrs.push_back(Attr::of("reduction", names[size_t(op.getKind())]));
+  w.node(type,
+         {w.nameOf(op.getData()), w.nameOf(op.getIndices()),
+          w.nameOf(op.getUpdates())},
+         attrs, w.nameOf(op.getResult()));
+}
+void write(Writer &w, ScatterNDOp op) { writeScatter(w, op, "ScatterND", {}); }
+void write(Writer &w, ScatterElementsOp op) {
+  writeScatter(w, op, "ScatterElements",
+               {Attr::of("axis", int64_t(op.getAxis()))});
+}
+
+void write(Writer &w, ArgReduceOp op) {
+  w.node(op.getKind() == ReduceKind::Max ? "ArgMax" : "ArgMin",
+         {w.nameOf(op.getInput())},
+         {Attr::of("axis", int64_t(op.getAxis())),
+          Attr::of("keepdims", int64_t(op.getKeepdims())),
+          Attr::of("select_last_index", int64_t(op.getLast()))},
+         w.nameOf(op.getResult()));
+}
+
 void write(Writer &w, ReduceOp op) {
   static constexpr StringLiteral names[] = {
       "ReduceSum",  "ReduceMean", "ReduceMax", "ReduceMin",
@@ -246,10 +306,11 @@ void write(Writer &w, ShapeValueOp op) {
 
 bool writeTensorOp(Writer &w, Operation *op) {
   return llvm::TypeSwitch<Operation *, bool>(op)
-      .Case<UnaryOp, BinaryOp, SelectOp, CastOp, MatmulOp, TransposeOp,
-            ReshapeOp, BroadcastOp, ConcatOp, SliceOp, GatherOp,
-            GatherElementsOp, GatherNDOp, ReduceOp, SoftmaxOp, IotaOp, CumSumOp,
-            ShapeValueOp>([&](auto concrete) {
+      .Case<UnaryOp, BinaryOp, SelectOp, CastOp, QuantizeOp, DequantizeOp,
+            MatmulOp, TransposeOp, ReshapeOp, BroadcastOp, ConcatOp, SliceOp,
+            GatherOp, GatherElementsOp, GatherNDOp, ScatterNDOp,
+            ScatterElementsOp, ArgReduceOp, ReduceOp, SoftmaxOp, IotaOp,
+            CumSumOp, ShapeValueOp>([&](auto concrete) {
         write(w, concrete);
         return true;
       })

@@ -84,7 +84,9 @@ void write(Writer &w, AttentionOp op) {
   double scale = op.getScale().convertToDouble();
   std::string scores = w.node("MatMul", {query, key});
   scores = w.node("Mul", {scores, w.scalar(scale, dtype)});
-  if (Value mask = op.getMask()) {
+  if (Value bias = op.getBias())
+    scores = w.node("Add", {scores, w.nameOf(bias)});
+  if (Value mask = op.getMaskInBias() ? Value() : op.getMask()) {
     std::string keep = w.node("Unsqueeze", {keepBool(w, mask), w.ints({1, 2})});
     double inf = std::numeric_limits<double>::infinity();
     std::string bias =
@@ -93,7 +95,7 @@ void write(Writer &w, AttentionOp op) {
   }
   std::string weights =
       w.node("Softmax", {scores}, {Attr::of("axis", int64_t(-1))});
-  if (op.getMask())
+  if (op.getMask() || op.getBias())
     weights = w.node(
         "Where", {w.node("IsNaN", {weights}), w.scalar(0.0, dtype), weights});
   std::string merged =

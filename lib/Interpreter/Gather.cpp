@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Registry.h"
+#include "Indices.h"
 #include "Tensors.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include <algorithm>
@@ -17,21 +17,6 @@ using llvm::SmallVector;
 using llvm::Twine;
 
 namespace plmc::interp {
-
-/// An index in [-size, size) as one in [0, size).
-static Expected<int64_t> wrapIndex(const EvalContext &ctx, int64_t index,
-                                   int64_t size) {
-  if (index >= -size && index < size)
-    return index < 0 ? index + size : index;
-  return ctx.error("index " + Twine(index) + " is not in [" + Twine(-size) +
-                   ", " + Twine(size) + ")");
-}
-
-static Error checkIndices(const EvalContext &ctx) {
-  if (isFloat(ctx.operand(1).dtype) || ctx.operand(1).dtype == DType::Bool)
-    return ctx.error("indices must be integers");
-  return Error::success();
-}
 
 static Expected<HostTensor> evaluateGather(const EvalContext &ctx) {
   int64_t axis = llvm::cast<plm::GatherOp>(ctx.op).getAxis();

@@ -123,7 +123,9 @@ const EvaluatorTable &evaluators() {
     registerBinary(result);
     registerShape(result);
     registerGather(result);
+    registerScatter(result);
     registerReduce(result);
+    registerQuantize(result);
     registerMatmul(result);
     registerTransformer(result);
     return result;

@@ -69,7 +69,9 @@ void registerElementwise(EvaluatorTable &table);
 void registerBinary(EvaluatorTable &table);
 void registerShape(EvaluatorTable &table);
 void registerGather(EvaluatorTable &table);
+void registerScatter(EvaluatorTable &table);
 void registerReduce(EvaluatorTable &table);
+void registerQuantize(EvaluatorTable &table);
 void registerMatmul(EvaluatorTable &table);
 void registerTransformer(EvaluatorTable &table);
 

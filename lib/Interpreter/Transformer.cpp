@@ -53,13 +53,14 @@ struct AttentionHead {
   std::vector<double> query; // [S, D]
   std::vector<double> key;   // [D, T'], T' kept keys
   std::vector<double> value; // [T', Dv]
+  std::vector<double> bias;  // [S, T'] or empty
   int64_t queries, keys, size, valueSize;
 
   AttentionHead(int64_t queries, int64_t keys, int64_t size, int64_t valueSize)
       : query(queries * size), key(size * keys), value(keys * valueSize),
         queries(queries), keys(keys), size(size), valueSize(valueSize) {}
 
-  /// softmax(scale Q K^T) V: [S, Dv].
+  /// softmax(scale Q K^T + bias) V: [S, Dv]; 0 where all scores are -inf.
   std::vector<double> compute(double scale) const {
     std::vector<double> weights(queries * keys), out(queries * valueSize);
     multiply<double>(
@@ -68,11 +69,17 @@ struct AttentionHead {
           for (int64_t c = 0; c < count; ++c)
             weights[i * keys + j + c] = scale * values[c];
         });
+    for (size_t i = 0; i < bias.size(); ++i)
+      weights[i] += bias[i];
     for (int64_t i = 0; i < queries; ++i) {
       double *row = weights.data() + i * keys;
       double greatest = -std::numeric_limits<double>::infinity(), sum = 0;
       for (int64_t j = 0; j < keys; ++j)
         greatest = std::fmax(greatest, row[j]);
+      if (std::isinf(greatest) && greatest < 0) { // attends to nothing
+        std::fill_n(row, keys, 0.0);
+        continue;
+      }
       for (int64_t j = 0; j < keys; ++j)
         sum += row[j] = std::exp(row[j] - greatest);
       for (int64_t j = 0; j < keys; ++j)
@@ -88,6 +95,27 @@ struct AttentionHead {
   }
 };
 } // namespace
+
+/// The attention's bias as [B, heads, S, T], by strides of 0 where it repeats.
+struct AttentionBias {
+  std::vector<double> values; // empty: none
+  int64_t strides[4] = {0, 0, 0, 0};
+
+  static Expected<AttentionBias> read(const EvalContext &ctx,
+                                      const HostTensor *tensor,
+                                      ArrayRef<int64_t> shape) {
+    AttentionBias bias;
+    if (!tensor)
+      return bias;
+    auto strides = broadcastStrides(tensor->shape, shape);
+    if (tensor->rank() != 4 || !strides)
+      return ctx.error("bias of shape " + shapeString(tensor->shape) +
+                       " where " + shapeString(shape) + " is needed");
+    std::copy_n(strides->begin(), 4, bias.strides);
+    bias.values = toDoubles(*tensor);
+    return bias;
+  }
+};
 
 static Expected<HostTensor> evaluateAttention(const EvalContext &ctx) {
   auto op = llvm::cast<plm::AttentionOp>(ctx.op);
@@ -111,10 +139,18 @@ static Expected<HostTensor> evaluateAttention(const EvalContext &ctx) {
   if (Error err =
           ctx.checkResultShape(*result, {batch, queries, value.shape[2]}))
     return err;
-  auto kept = keptPositions(ctx, op.getMask() ? &ctx.operand(3) : nullptr,
+  auto kept = keptPositions(ctx,
+                            op.getMask() && !op.getMaskInBias()
+                                ? &ctx.operand(3)
+                                : nullptr,
                             batch, length);
   if (!kept)
     return kept.takeError();
+  auto bias =
+      AttentionBias::read(ctx, op.getBias() ? ctx.operands.back() : nullptr,
+                          {batch, heads, queries, length});
+  if (!bias)
+    return bias.takeError();
   std::vector<double> q = toDoubles(query), k = toDoubles(key),
                       v = toDoubles(value);
   int64_t width = query.shape[2], valueWidth = value.shape[2];
@@ -135,6 +171,13 @@ static Expected<HostTensor> evaluateAttention(const EvalContext &ctx) {
           head.key[d * head.keys + j] = k[row * width + h * size + d];
         std::copy_n(&v[row * valueWidth + h * valueSize], valueSize,
                     head.value.data() + j * valueSize);
+      }
+      if (!bias->values.empty()) {
+        const int64_t *strides = bias->strides;
+        for (int64_t i = 0; i < queries; ++i)
+          for (int64_t t : keys)
+            head.bias.push_back(bias->values[b * strides[0] + h * strides[1] +
+                                             i * strides[2] + t * strides[3]]);
       }
       std::vector<double> out = head.compute(scale);
       for (int64_t i = 0; i < queries; ++i)

@@ -13,10 +13,15 @@
  * Order of one run:
  *   1. the runtime checks dtypes and ranks and binds dimension symbols;
  *   2. model->check tests the constraints on the symbols;
- *   3. token ids and mask values are checked, the mask becomes a list of live
- *      rows ("packing": see Pack.c), which gives the derived dimensions;
- *   4. model->plan lays out the arena; the arena grows if it must;
- *   5. every thread calls model->run(frame, thread, threads).
+ *   3. token ids and mask values are checked;
+ *   4. a mask that the model computes from its inputs is computed: the arena is
+ *      laid out for a mask that keeps everything, and every thread calls
+ *      model->mask(frame, thread, threads);
+ *   5. the mask becomes a list of live rows ("packing": see Pack.c), which
+ * gives the derived dimensions;
+ *   6. model->plan lays out the arena, unless step 4 has left values in it; the
+ *      arena grows if it must;
+ *   7. every thread calls model->run(frame, thread, threads).
  *===----------------------------------------------------------------------===*/
 
 #ifndef PLMC_RUNTIME_GENERATED_H
@@ -40,6 +45,8 @@ typedef struct plm_frame {
   int64_t error;             /* 80: 0, or 1 + the number of the index check
                                     that failed (stored atomically) */
   void *barrier;             /* 88: the runtime's, opaque */
+  const uint8_t *keep;       /* 96: [batch * sequence] the computed mask, where
+                                    model->mask has left it */
 } plm_frame;
 
 /* Derived dimensions follow the num_symbols input symbols in frame->dims. */
@@ -79,27 +86,30 @@ typedef struct plm_gen_model {
   uint32_t num_slots;           /* 16 */
   uint32_t num_id_checks;       /* 20 */
   int32_t pack_mode;            /* 24 */
-  int32_t mask_input;           /* 28: input with the keep mask [B, S], or -1 */
-  int32_t batch_symbol;         /* 32: what B and S are: v >= 0 is a symbol, */
-  int32_t sequence_symbol;      /* 36: v < 0 the fixed size -(v + 1) */
-  uint64_t cpu_features;        /* 40: bits of enum plm_cpu_feature */
-  const plm_gen_tensor *inputs; /* 48 */
-  const plm_gen_tensor *outputs;           /* 56: dims unused */
-  const char *const *symbol_names;         /* 64: [num_symbols] */
-  const char *description;                 /* 72: JSON */
-  const char *cpu_name;                    /* 80: e.g. "x86-64-v3" */
-  const plm_gen_id_check *id_checks;       /* 88 */
-  const char *const *constraint_messages;  /* 96 */
-  const char *const *index_check_messages; /* 104 */
-  const char *weights;                     /* 112 */
+  int32_t mask_input;           /* 28: input whose elements, in their order, are
+                                       the keep mask [B, S], or -1 */
+  uint64_t cpu_features;        /* 32: bits of enum plm_cpu_feature */
+  const plm_gen_tensor *inputs; /* 40 */
+  const plm_gen_tensor *outputs;           /* 48: dims unused */
+  const char *const *symbol_names;         /* 56: [num_symbols] */
+  const char *description;                 /* 64: JSON */
+  const char *cpu_name;                    /* 72: e.g. "x86-64-v3" */
+  const plm_gen_id_check *id_checks;       /* 80 */
+  const char *const *constraint_messages;  /* 88 */
+  const char *const *index_check_messages; /* 96 */
+  const char *weights;                     /* 104 */
   /* Index of the first violated constraint, or -1. `dims`: symbols only. */
-  int32_t (*check)(const int64_t *dims); /* 120 */
+  int32_t (*check)(const int64_t *dims); /* 112 */
   /* Slot offsets and the size of the arena in bytes; -1 on overflow. */
   int64_t (*plan)(const int64_t *dims, int64_t threads,
-                  int64_t *slots); /* 128 */
+                  int64_t *slots); /* 120 */
   /* Shapes of all outputs, one after the other. */
-  void (*output_dims)(const int64_t *dims, int64_t *shapes);      /* 136 */
-  void (*run)(plm_frame *frame, int64_t thread, int64_t threads); /* 144 */
+  void (*output_dims)(const int64_t *dims, int64_t *shapes); /* 128 */
+  /* B and S, the number and the length of the sequences that are packed. */
+  void (*token_dims)(const int64_t *dims, int64_t *sizes); /* 136: [2] */
+  /* Computes the keep mask and stores frame->keep; NULL if there is no need. */
+  void (*mask)(plm_frame *frame, int64_t thread, int64_t threads); /* 144 */
+  void (*run)(plm_frame *frame, int64_t thread, int64_t threads);  /* 152 */
 } plm_gen_model;
 
 /* CPU features that generated code may rely on. */

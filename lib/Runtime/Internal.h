@@ -138,6 +138,7 @@ struct plm_context {
   /* Sized by the model, in one block with the context. */
   int64_t *dims;                      /* [num_symbols + PLM_NUM_DERIVED_DIMS] */
   int64_t most[PLM_NUM_DERIVED_DIMS]; /* the derived ones if all is kept */
+  int64_t batch, sequence;            /* of what is packed */
   int32_t *bound_by;             /* [num_symbols] input that bound it, or -1 */
   int64_t *slots;                /* [num_slots] */
   int64_t *output_shapes;        /* [sum of output ranks] */
@@ -159,11 +160,15 @@ const char *plm_rt_dtype_name(int32_t dtype);
 /* Checks everything about the inputs but their values; fills context->dims
  * (symbols) and input_data. */
 plm_status plm_rt_check_inputs(plm_context *context, const plm_tensor *inputs);
+/* Of an input whose shape has been checked. */
+int64_t plm_rt_count_elements(const plm_tensor *tensor);
 /* Checks token ids and booleans. */
 plm_status plm_rt_check_values(plm_context *context, const plm_tensor *inputs);
 /* "[1, 5]" for a flat index. */
 void plm_rt_format_index(char *buffer, size_t size, const plm_tensor *tensor,
                          int64_t flat);
+/* Fills in batch, sequence and `most`. */
+plm_status plm_rt_count_positions(plm_context *context);
 /* Fills the packing arrays of the frame and the derived dimensions. */
 plm_status plm_rt_pack(plm_context *context, const plm_tensor *inputs);
 /* Shapes and buffers of the outputs; fills output_data and, in `outputs`,

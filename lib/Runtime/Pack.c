@@ -131,8 +131,30 @@ static int32_t pack_sequence(const pack_arrays *arrays, int32_t mode, int64_t b,
   return rows;
 }
 
-static int64_t size_of(const plm_context *context, int32_t symbol) {
-  return symbol >= 0 ? context->dims[symbol] : -((int64_t)symbol + 1);
+plm_status plm_rt_count_positions(plm_context *context) {
+  const plm_gen_model *model = context->model;
+  context->most[PLM_DIM_TOKENS] = 0;
+  context->most[PLM_DIM_MAX_ROWS] = 0;
+  if (model->pack_mode == PLM_PACK_NONE)
+    return PLM_OK;
+  int64_t sizes[2], positions;
+  model->token_dims(context->dims, sizes);
+  if (sizes[0] < 0 || sizes[1] < 1)
+    return plm_rt_fail(&context->message, PLM_ERROR_SHAPE,
+                       "inputs of these shapes make %lld sequences of length "
+                       "%lld",
+                       (long long)sizes[0], (long long)sizes[1]);
+  if (__builtin_mul_overflow(sizes[0], sizes[1], &positions) ||
+      positions > INT32_MAX)
+    return plm_rt_fail(&context->message, PLM_ERROR_SHAPE,
+                       "%lld sequences of length %lld are too many: at most "
+                       "2147483647 positions can run at once",
+                       (long long)sizes[0], (long long)sizes[1]);
+  context->batch = sizes[0];
+  context->sequence = sizes[1];
+  context->most[PLM_DIM_TOKENS] = positions;
+  context->most[PLM_DIM_MAX_ROWS] = sizes[1];
+  return PLM_OK;
 }
 
 plm_status plm_rt_pack(plm_context *context, const plm_tensor *inputs) {
@@ -141,46 +163,42 @@ plm_status plm_rt_pack(plm_context *context, const plm_tensor *inputs) {
   plm_frame *frame = &context->frame;
   derived[PLM_DIM_TOKENS] = 0;
   derived[PLM_DIM_MAX_ROWS] = 0;
-  context->most[PLM_DIM_TOKENS] = 0;
-  context->most[PLM_DIM_MAX_ROWS] = 0;
   frame->row_source = frame->seq_start = NULL;
   frame->seq_keys = frame->first_row = NULL;
   if (model->pack_mode == PLM_PACK_NONE)
     return PLM_OK;
 
-  int64_t batch = size_of(context, model->batch_symbol);
-  int64_t sequence = size_of(context, model->sequence_symbol);
-  int64_t positions;
-  if (__builtin_mul_overflow(batch, sequence, &positions) ||
-      positions > INT32_MAX)
-    return plm_rt_fail(&context->message, PLM_ERROR_SHAPE,
-                       "%lld sequences of length %lld are too many: at most "
-                       "2147483647 positions can run at once",
-                       (long long)batch, (long long)sequence);
+  int64_t batch = context->batch, sequence = context->sequence;
   const plm_tensor *mask =
       model->mask_input >= 0 ? &inputs[model->mask_input] : NULL;
   const char *mask_name = mask ? model->inputs[model->mask_input].name : NULL;
-  if (mask && (mask->rank != 2 || mask->shape[0] != batch ||
-               mask->shape[1] != sequence))
+  if (mask && plm_rt_count_elements(mask) != batch * sequence)
     return plm_rt_fail(&context->message, PLM_ERROR_SHAPE,
-                       "input '%s' must have the shape [%lld, %lld]", mask_name,
-                       (long long)batch, (long long)sequence);
+                       "input '%s' has %lld elements; a mask of %lld sequences "
+                       "of length %lld needs %lld",
+                       mask_name, (long long)plm_rt_count_elements(mask),
+                       (long long)batch, (long long)sequence,
+                       (long long)(batch * sequence));
   pack_arrays arrays;
   if (!place_arrays(&context->packing, batch, sequence, &arrays))
     return plm_rt_fail(&context->message, PLM_ERROR_MEMORY,
                        "not enough memory for %lld sequences of length %lld",
                        (long long)batch, (long long)sequence);
-  if (!mask)
+  if (!mask && !model->mask)
     memset(arrays.keep, 1, (size_t)sequence);
 
   int32_t row = 0, max_rows = 0;
   for (int64_t b = 0; b < batch; ++b) {
+    if (model->mask) /* computed: 0 or 1 */
+      memcpy(arrays.keep, frame->keep + b * sequence, (size_t)sequence);
     int64_t bad = mask ? decode(mask, b * sequence, sequence, arrays.keep) : -1;
-    if (bad >= 0)
+    if (bad >= 0) {
+      char index[192];
+      plm_rt_format_index(index, sizeof(index), mask, b * sequence + bad);
       return plm_rt_fail(&context->message, PLM_ERROR_VALUE,
-                         "input '%s' has a value at [%lld, %lld] that is "
-                         "neither 0 nor 1",
-                         mask_name, (long long)b, (long long)bad);
+                         "input '%s' has a value at %s that is neither 0 nor 1",
+                         mask_name, index);
+    }
     arrays.seq_start[b] = row;
     int32_t rows = pack_sequence(&arrays, model->pack_mode, b, sequence, row);
     row += rows;
@@ -188,8 +206,6 @@ plm_status plm_rt_pack(plm_context *context, const plm_tensor *inputs) {
       max_rows = rows;
   }
   arrays.seq_start[batch] = row;
-  context->most[PLM_DIM_TOKENS] = positions;
-  context->most[PLM_DIM_MAX_ROWS] = sequence;
   derived[PLM_DIM_TOKENS] = row;
   derived[PLM_DIM_MAX_ROWS] = max_rows;
   frame->row_source = arrays.row_source;

@@ -67,21 +67,8 @@ static int64_t plan_for(plm_context *context, const int64_t *derived) {
   return model->plan(context->dims, context->pool.threads, context->slots);
 }
 
-/* The slots lie close together, as the packed rows of this run allow. The
- * arena itself is made large enough for a mask that keeps everything, or the
- * next run at the same size might have to allocate; pages that are not touched
- * cost nothing. */
-static plm_status prepare_arena(plm_context *context) {
-  int64_t derived[PLM_NUM_DERIVED_DIMS];
-  memcpy(derived, context->dims + context->model->num_symbols, sizeof(derived));
-  int64_t most = plan_for(context, context->most);
-  int64_t size = plan_for(context, derived);
-  if (size >= 0) {
-    if (most > size && plm_rt_buffer_reserve(&context->arena, (size_t)most))
-      return PLM_OK;
-    if (plm_rt_buffer_reserve(&context->arena, (size_t)size))
-      return PLM_OK;
-  }
+/* For want of `size` bytes; -1: of more than can be addressed. */
+static plm_status refuse_arena(plm_context *context, int64_t size) {
   char symbols[256];
   format_symbols(symbols, sizeof(symbols), context);
   if (size < 0)
@@ -93,7 +80,29 @@ static plm_status prepare_arena(plm_context *context) {
                      symbols, (long long)size);
 }
 
-static plm_status run_model(plm_context *context) {
+/* The slots lie close together, as the packed rows of this run allow. The
+ * arena itself is made large enough for a mask that keeps everything, or the
+ * next run at the same size might have to allocate; pages that are not touched
+ * cost nothing. */
+static plm_status prepare_arena(plm_context *context) {
+  if (context->model->mask) /* laid out by compute_mask, and in use */
+    return PLM_OK;
+  int64_t derived[PLM_NUM_DERIVED_DIMS];
+  memcpy(derived, context->dims + context->model->num_symbols, sizeof(derived));
+  int64_t most = plan_for(context, context->most);
+  int64_t size = plan_for(context, derived);
+  if (size >= 0) {
+    if (most > size && plm_rt_buffer_reserve(&context->arena, (size_t)most))
+      return PLM_OK;
+    if (plm_rt_buffer_reserve(&context->arena, (size_t)size))
+      return PLM_OK;
+  }
+  return refuse_arena(context, size);
+}
+
+/* Calls a function of the model on all threads. */
+static plm_status run_threads(plm_context *context,
+                              void (*function)(plm_frame *, int64_t, int64_t)) {
   const plm_gen_model *model = context->model;
   plm_frame *frame = &context->frame;
   frame->inputs = context->input_data;
@@ -104,12 +113,24 @@ static plm_status run_model(plm_context *context) {
   frame->weights = model->weights;
   frame->error = 0;
   frame->barrier = &context->pool.barrier;
-  plm_rt_pool_run(&context->pool, model->run, frame);
+  plm_rt_pool_run(&context->pool, function, frame);
   int64_t error = __atomic_load_n(&frame->error, __ATOMIC_ACQUIRE);
   if (error == 0)
     return PLM_OK;
   return plm_rt_fail(&context->message, PLM_ERROR_VALUE, "%s",
                      model->index_check_messages[error - 1]);
+}
+
+/* The rows are not known before the mask is, and what else is computed on the
+ * way to it stays in the arena for the rest of the run. So the slots are laid
+ * out for a mask that keeps everything. */
+static plm_status compute_mask(plm_context *context) {
+  if (!context->model->mask)
+    return PLM_OK;
+  int64_t size = plan_for(context, context->most);
+  if (size < 0 || !plm_rt_buffer_reserve(&context->arena, (size_t)size))
+    return refuse_arena(context, size);
+  return run_threads(context, context->model->mask);
 }
 
 static plm_status run(plm_context *context, const plm_tensor *inputs,
@@ -124,13 +145,17 @@ static plm_status run(plm_context *context, const plm_tensor *inputs,
   if (status == PLM_OK)
     status = plm_rt_check_values(context, inputs);
   if (status == PLM_OK)
+    status = plm_rt_count_positions(context);
+  if (status == PLM_OK)
+    status = compute_mask(context);
+  if (status == PLM_OK)
     status = plm_rt_pack(context, inputs);
   if (status == PLM_OK)
     status = plm_rt_prepare_outputs(context, outputs);
   if (status == PLM_OK)
     status = prepare_arena(context);
   if (status == PLM_OK)
-    status = run_model(context);
+    status = run_threads(context, context->model->run);
   if (status != PLM_OK)
     return status;
   for (size_t i = 0; i < num_outputs; ++i)

@@ -200,7 +200,7 @@ static int64_t integer_at(const plm_tensor *tensor, int64_t index) {
   }
 }
 
-static int64_t count_elements(const plm_tensor *tensor) {
+int64_t plm_rt_count_elements(const plm_tensor *tensor) {
   int64_t count = 1;
   for (int32_t i = 0; i < tensor->rank; ++i)
     count *= tensor->shape[i];
@@ -209,7 +209,7 @@ static int64_t count_elements(const plm_tensor *tensor) {
 
 static plm_status check_range(plm_context *context, uint32_t input,
                               const plm_tensor *tensor, int64_t limit) {
-  int64_t at = find_outside(tensor, count_elements(tensor), limit);
+  int64_t at = find_outside(tensor, plm_rt_count_elements(tensor), limit);
   if (at < 0)
     return PLM_OK;
   char index[192];

@@ -174,3 +174,65 @@ func.func @clip(%x: !x) -> !x {
   %a = plm.binary max %x, %tiny : (!x, !s) -> !x
   return %a : !x
 }
+
+// Clip(x, 0, infinity), and with the largest float.
+// CHECK-LABEL: func @relu_by_clip
+// CHECK-NEXT: %[[A:.*]] = plm.activation relu %arg0
+// CHECK-NEXT: return %[[A]]
+func.func @relu_by_clip(%x: !x) -> !x {
+  %zero = plm.constant dense<0.0> : !s : !s
+  %most = plm.constant dense<3.40282347E+38> : !s : !s
+  %a = plm.binary max %x, %zero : (!x, !s) -> !x
+  %b = plm.binary min %a, %most : (!x, !s) -> !x
+  return %b : !x
+}
+
+// ReLU6 is another function.
+// CHECK-LABEL: func @relu6
+// CHECK: plm.binary min
+func.func @relu6(%x: !x) -> !x {
+  %zero = plm.constant dense<0.0> : !s : !s
+  %six = plm.constant dense<6.0> : !s : !s
+  %a = plm.binary max %x, %zero : (!x, !s) -> !x
+  %b = plm.binary min %a, %six : (!x, !s) -> !x
+  return %b : !x
+}
+
+// x * sigmoid(1.702 * x) stays a product with a sigmoid, and nothing is said.
+// CHECK-LABEL: func @quick_gelu
+// CHECK: plm.activation sigmoid
+// CHECK-NOT: plm.unrecognized
+// CHECK: return
+func.func @quick_gelu(%x: !x) -> !x {
+  %c = plm.constant dense<1.702> : !s : !s
+  %a = plm.binary mul %x, %c : (!x, !s) -> !x
+  %b = plm.activation sigmoid %a : (!x) -> !x
+  %d = plm.binary mul %x, %b : (!x, !x) -> !x
+  return %d : !x
+}
+
+// SwiGLU: the gate's activation is one, the product is not part of it.
+// CHECK-LABEL: func @swiglu
+// CHECK: %[[A:.*]] = plm.activation silu %arg0
+// CHECK: plm.binary mul %[[A]], %arg1
+func.func @swiglu(%x: !x, %y: !x) -> !x {
+  %a = plm.activation sigmoid %x : (!x) -> !x
+  %b = plm.binary mul %a, %x : (!x, !x) -> !x
+  %c = plm.binary mul %b, %y : (!x, !x) -> !x
+  return %c : !x
+}
+
+// erf(x / sqrt(2)) with factors folded by an optimiser: x * (0.5 + 0.5 * erf).
+// CHECK-LABEL: func @gelu_folded
+// CHECK: plm.activation gelu %arg0
+// CHECK-NOT: plm.unary
+func.func @gelu_folded(%x: !x) -> !x {
+  %r = plm.constant dense<0.707106769> : !s : !s
+  %half = plm.constant dense<0.5> : !s : !s
+  %a = plm.binary mul %r, %x : (!s, !x) -> !x
+  %b = plm.unary erf %a : (!x) -> !x
+  %c = plm.binary mul %b, %half : (!x, !s) -> !x
+  %d = plm.binary add %half, %c : (!s, !x) -> !x
+  %e = plm.binary mul %d, %x : (!x, !x) -> !x
+  return %e : !x
+}

@@ -98,21 +98,24 @@ func.func @token_types_gathered(%x: !x) -> !x {
   return %a : !x
 }
 
-// Computed ids may be negative and then count from the end: not an embedding.
+// Computed ids that may be negative, and then count from the end.
 // CHECK-LABEL: func @computed_ids
 // CHECK-NOT: plm.embedding
-// CHECK: plm.gather {{.*}} {plm.unrecognized = "the ids of this lookup are computed from the inputs"}
+// CHECK: plm.gather {{.*}} {plm.unrecognized = "the ids of this lookup are computed, and may be negative"}
 func.func @computed_ids(%ids: !i) -> !x {
   %t = plm.get_parameter @word : !v
-  %c = plm.cumsum %ids axis 1 : (!i) -> !i
+  %one = plm.constant dense<1> : tensor<i64> : tensor<i64>
+  %c = plm.binary sub %ids, %one : (!i, tensor<i64>) -> !i
   %e = plm.gather %t, %c axis 0 : (!v, !i) -> !x
   return %e : !x
 }
 
-// Every second row is no position embedding of ours.
+// Every second row is no position embedding of ours, and without an input no
+// embedding either.
 // CHECK-LABEL: func @strided_positions
 // CHECK-NOT: plm.position_embedding
-// CHECK: plm.unrecognized = "the ids are neither positions 0, 1, 2, ... nor one number"
+// CHECK: plm.gather
+// CHECK-NOT: plm.unrecognized
 func.func @strided_positions() -> tensor<?x4xf32, #plm.dims<"sequence", "4">> {
   %t = plm.get_parameter @position : !v
   %r = plm.iota "0" step 2 : !f

@@ -154,3 +154,86 @@ func.func @l2_added(%x: !p) -> !p {
   %r = plm.binary div %x, %c : (!p, !n) -> !p
   return %r : !p
 }
+
+// The mask as a row, times the tokens; the count off zero by an addition.
+!m1 = tensor<?x1x?xf32, #plm.dims<"batch", "1", "sequence">>
+// CHECK-LABEL: func @mean_by_product
+// CHECK: %[[P:.*]] = plm.pool mean %arg0 mask %arg1 {epsilon = 9.99
+// CHECK-NEXT: return %[[P]]
+func.func @mean_by_product(%x: !x, %m: !m) -> !p {
+  %eps = plm.constant dense<1.0e-9> : !s : !s
+  %f = plm.cast %m : (!m) -> !mf
+  %row = plm.reshape %f : (!mf) -> !m1
+  %t = plm.matmul %row, %x : (!m1, !x) -> !k
+  %n = plm.reshape %t : (!k) -> !p
+  %c = plm.reduce sum %f [1] keepdims : (!mf) -> !n
+  %d = plm.binary add %c, %eps : (!n, !s) -> !n
+  %r = plm.binary div %n, %d : (!p, !n) -> !p
+  return %r : !p
+}
+
+// An addition that a count feels is another mean.
+// CHECK-LABEL: func @smoothed_mean
+// CHECK-NOT: plm.pool
+// CHECK: return
+func.func @smoothed_mean(%x: !x, %m: !m) -> !p {
+  %eps = plm.constant dense<0.5> : !s : !s
+  %f = plm.cast %m : (!m) -> !mf
+  %row = plm.reshape %f : (!mf) -> !m1
+  %t = plm.matmul %row, %x : (!m1, !x) -> !k
+  %n = plm.reshape %t : (!k) -> !p
+  %c = plm.reduce sum %f [1] keepdims : (!mf) -> !n
+  %d = plm.binary add %c, %eps : (!n, !s) -> !n
+  %r = plm.binary div %n, %d : (!p, !n) -> !p
+  return %r : !p
+}
+
+// Any fill far below all values will do.
+// CHECK-LABEL: func @masked_max_infinite
+// CHECK: %[[P:.*]] = plm.pool max %arg0 mask %arg1
+// CHECK-NEXT: return %[[P]]
+func.func @masked_max_infinite(%x: !x, %m: !m) -> !p {
+  %z = plm.constant dense<0> : tensor<i64> : tensor<i64>
+  %low = plm.constant dense<0xFF800000> : !s : !s
+  %m0 = plm.reshape %m : (!m) -> !m3
+  %m1 = plm.broadcast %m0 : (!m3) -> !ix
+  %b = plm.binary eq %m1, %z : (!ix, tensor<i64>) -> !bx
+  %w = plm.select %b, %low, %x : (!bx, !s, !x) -> !x
+  %r = plm.reduce max %w [1] : (!x) -> !p
+  return %r : !p
+}
+
+// CHECK-LABEL: func @masked_max_zero
+// CHECK-NOT: plm.pool
+// CHECK: plm.reduce max {{.*}}plm.unrecognized = "the maximum over the sequence masks with a number that is not far below all others"
+func.func @masked_max_zero(%x: !x, %m: !m) -> !p {
+  %z = plm.constant dense<0> : tensor<i64> : tensor<i64>
+  %low = plm.constant dense<0.0> : !s : !s
+  %m0 = plm.reshape %m : (!m) -> !m3
+  %m1 = plm.broadcast %m0 : (!m3) -> !ix
+  %b = plm.binary eq %m1, %z : (!ix, tensor<i64>) -> !bx
+  %w = plm.select %b, %low, %x : (!bx, !s, !x) -> !x
+  %r = plm.reduce max %w [1] : (!x) -> !p
+  return %r : !p
+}
+
+// Without an epsilon: a row of zeros gives NaN before and after.
+// CHECK-LABEL: func @l2_bare
+// CHECK: %[[P:.*]] = plm.l2_normalize %arg0 {epsilon = 0.0{{.*}} : f64}
+// CHECK-NEXT: return %[[P]]
+func.func @l2_bare(%x: !p) -> !p {
+  %q = plm.reduce sum_square %x [1] keepdims : (!p) -> !n
+  %l = plm.unary sqrt %q : (!n) -> !n
+  %r = plm.binary div %x, %l : (!p, !n) -> !p
+  return %r : !p
+}
+
+// Divided by the sum of squares.
+// CHECK-LABEL: func @l2_not_rooted
+// CHECK-NOT: plm.l2_normalize
+// CHECK: return
+func.func @l2_not_rooted(%x: !p) -> !p {
+  %q = plm.reduce sum_square %x [1] keepdims : (!p) -> !n
+  %r = plm.binary div %x, %q : (!p, !n) -> !p
+  return %r : !p
+}

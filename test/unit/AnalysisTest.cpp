@@ -176,6 +176,7 @@ TEST_F(AnalysisTest, LayersOfDifferentShape) {
   EXPECT_EQ(summary.layers[0].ffnSize, 32);
   EXPECT_EQ(summary.layers[1].heads, 1);
   EXPECT_EQ(summary.layers[1].ffnSize, 16);
+  EXPECT_EQ(summary.layerGroups, 2);
   EXPECT_EQ(summary.attentionBlocks, 2);
   EXPECT_EQ(summary.norms, 5);
   EXPECT_EQ(summary.embeddings, 3);
@@ -199,6 +200,7 @@ TEST_F(AnalysisTest, SharedParametersCountOnceInBytesAndEachInWork) {
   encoder.shared = true;
   ModelSummary summary = summarize(encoder);
   EXPECT_EQ(summary.family, "ALBERT");
+  EXPECT_EQ(summary.layerGroups, 1);
   EXPECT_EQ(summary.embeddingSize, 4);
   EXPECT_EQ(summary.hiddenSize, 8);
   EXPECT_EQ(summary.parameters, 44 * 4 + 4 * 8 + 8 + 64 + 704);

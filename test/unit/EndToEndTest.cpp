@@ -9,7 +9,8 @@
 //
 // Every model of test/fixtures/models is compiled and compared with what ONNX
 // Runtime computed for it (the .npz beside it), over batch 1 and 3, odd lengths
-// and padding on the right, on the left and in holes.
+// and padding on the right, on the left and in holes. How far they may differ
+// is in test/fixtures/manifest.json.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,6 +19,7 @@
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include "plmc/Support/Npz.h"
 #include "llvm/Support/Path.h"
+#include <nlohmann/json.hpp>
 #include <set>
 
 using namespace plmc;
@@ -34,6 +36,22 @@ std::vector<std::string> fixtures() {
       names.push_back(llvm::sys::path::stem(it->path()).str());
   std::sort(names.begin(), names.end());
   return names;
+}
+
+/// Of the output's scale, as the manifest says. -1, which nothing passes, for a
+/// model that is not in it.
+double toleranceOf(const std::string &name) {
+  static const nlohmann::json manifest = [] {
+    auto buffer =
+        llvm::MemoryBuffer::getFile(PLMC_TEST_FIXTURES "/../manifest.json");
+    return buffer ? nlohmann::json::parse((*buffer)->getBuffer().str(), nullptr,
+                                          /*allow_exceptions=*/false)
+                  : nlohmann::json();
+  }();
+  if (!manifest.is_object() || !manifest.contains("fixtures") ||
+      !manifest["fixtures"].contains(name))
+    return -1;
+  return manifest["fixtures"][name].value("tolerance", -1.0);
 }
 
 std::unique_ptr<LoadedModel> compileFile(const std::string &name,
@@ -68,6 +86,8 @@ std::unique_ptr<LoadedModel> compileFile(const std::string &name,
 }
 
 void compare(const std::string &name, const CompileOptions &options) {
+  const double tolerance = toleranceOf(name);
+  ASSERT_GT(tolerance, 0) << name << " is not in the manifest";
   auto model = compileFile(name, options);
   ASSERT_TRUE(model);
   auto arrays = readNpz(std::string(PLMC_TEST_FIXTURES "/") + name + ".npz");
@@ -102,7 +122,7 @@ void compare(const std::string &name, const CompileOptions &options) {
             ASSERT_TRUE(std::isfinite(tensor.getDouble(i)));
           continue;
         }
-        expectClose(tensor, it->second, 2e-5,
+        expectClose(tensor, it->second, tolerance,
                     output.zeroAtPadding ? mask : nullptr);
       }
     }

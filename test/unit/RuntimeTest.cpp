@@ -334,13 +334,24 @@ TEST_F(RuntimeTest, NoPackingAndFixedSizes) {
   create();
   fake_model.run = captureRun;
   setInputs(2, 3, {1, 0, 0, 1, 1, 1});
-  fake_model.batch_symbol = -3;    // fixed 2
-  fake_model.sequence_symbol = -4; // fixed 3
+  fake_model.token_dims = [](const int64_t *, int64_t *sizes) {
+    sizes[0] = 2;
+    sizes[1] = 3;
+  };
   ASSERT_EQ(run(), PLM_OK) << error();
   EXPECT_EQ(packing.rowSource, (Ints{0, 3, 4, 5}));
-  fake_model.sequence_symbol = -5;
+  fake_model.token_dims = [](const int64_t *, int64_t *sizes) {
+    sizes[0] = 2;
+    sizes[1] = 4;
+  };
+  expectError(PLM_ERROR_SHAPE, "input 'attention_mask' has 6 elements; a mask "
+                               "of 2 sequences of length 4 needs 8");
+  fake_model.token_dims = [](const int64_t *, int64_t *sizes) {
+    sizes[0] = 2;
+    sizes[1] = 0;
+  };
   expectError(PLM_ERROR_SHAPE,
-              "input 'attention_mask' must have the shape [2, 4]");
+              "inputs of these shapes make 2 sequences of length 0");
   fake_model.pack_mode = PLM_PACK_NONE;
   ASSERT_EQ(run(), PLM_OK) << error();
   EXPECT_EQ(packing.tokens, 0);

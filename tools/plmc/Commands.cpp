@@ -37,7 +37,8 @@ tool::Command tool::addCompress(CLI::App &app) {
       app.add_subcommand("compress", "Turn a model into a native library");
   command
       ->add_option("IN", args->input,
-                   "An ONNX model (.onnx), or plm IR (.mlir)")
+                   "An ONNX model (.onnx), a Hugging Face folder, or "
+                   "plm IR (.mlir)")
       ->required();
   CLI::Option *output = command->add_option(
       "-o,--output", args->output,

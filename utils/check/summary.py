@@ -36,7 +36,7 @@ def python(data):
     yield from data.items()
 
 
-SUITES = {"unit": google_test, "lit": lit, "python": python}
+SUITES = {"unit": google_test, "lit": lit, "python": python, "onnx": python}
 CHECKS = {"docs": "the dialect reference is current", "format": "the sources are formatted"}
 
 

@@ -26,9 +26,14 @@ struct LayerSummary {
 
 struct ModelSummary {
   /// A guess from the structure (lib/Analysis/Family.h says how): "BERT",
-  /// "RoBERTa", "DistilBERT", "ALBERT", "ELECTRA" or "unknown".
+  /// "RoBERTa", "DistilBERT", "ALBERT", "ELECTRA", "MPNet", "MobileBERT",
+  /// "DeBERTa", "DeBERTa-v2", "ModernBERT", "NomicBERT", "unknown transformer
+  /// encoder", or "unknown" where there is no attention.
   std::string family;
   std::vector<LayerSummary> layers;
+  /// Sets of weights that the layers share: as many as layers in most models,
+  /// 1 in ALBERT. 0 when the layers' weights are not known.
+  int64_t layerGroups = 0;
   int64_t hiddenSize = 0;
   int64_t embeddingSize = 0;  // differs from hiddenSize in ALBERT
   int64_t vocabularySize = 0; // rows of the largest embedding table
@@ -45,6 +50,8 @@ struct ModelSummary {
   int64_t macsPerToken = 0;
   int64_t attentionMacsPerTokenAndKey = 0;
   int64_t operations = 0; // ops in the function, parameters and returns apart
+  /// `embeddings` are lookups; a row that is added to all tokens, because its
+  /// ids were constant, is none.
   int64_t attentionBlocks = 0, norms = 0, embeddings = 0, linears = 0,
           activations = 0, pools = 0;
 };

@@ -21,8 +21,13 @@
 // Scores are scaled by scale * log2(e) when they are stored, and the softmax
 // then uses 2^x. Division by the sum comes last, on the result. Padding columns
 // of the strip get -inf, hence add 2^-126 to the sum, which is nothing; the
-// product with V runs over the keys alone. No key at all: the sum is 0 and so
-// is the result.
+// product with V runs over the keys alone. No key at all, or only keys with a
+// bias of -inf: the result is 0.
+//
+// A bias (relative positions, a window, a visible matrix) is [batch, heads,
+// length, length] in the batch's own positions, while rows are packed, kept
+// ones first. row_source leads from one to the other. Keys that lie side by
+// side, which they do unless the mask has holes, are read as vectors.
 //
 //===----------------------------------------------------------------------===//
 
@@ -34,9 +39,10 @@ using namespace mlir;
 using namespace plmc;
 
 std::string AttentionSpec::name() const {
-  return llvm::formatv("attention_h{0}_d{1}_v{2}_{3}_{4}_{5}_{6:x}", heads,
-                       headSize, valueSize, queryStride, keyStride, valueStride,
-                       llvm::bit_cast<uint32_t>(scale));
+  return llvm::formatv("attention_h{0}_d{1}_v{2}_{3}_{4}_{5}_{6:x}{7}{8}",
+                       heads, headSize, valueSize, queryStride, keyStride,
+                       valueStride, llvm::bit_cast<uint32_t>(scale),
+                       allKeys ? "_all" : "", bias ? "_bias" : "");
 }
 
 /// Rows of a strip: fewer than a full tile on wide machines, where the rows'
@@ -68,6 +74,9 @@ public:
   Value keyPanels, valuePanels, strip;
   Value stripStride; // bytes
   func::FuncOp softmax;
+  // With a bias: at this sequence and head; the sources of its rows; the
+  // source of its position 0; strides in elements.
+  Value bias, rowSource, firstSource, biasQueryStride, biasKeyStride;
 
   void packKeys();
   void packValues();
@@ -76,6 +85,10 @@ public:
 private:
   /// `tile` query rows from `row` on, through scores, softmax and values.
   void stripOf(int64_t tile, Value row);
+  /// Adds the bias to the scores of query row `row`, in strip row `r`.
+  void addBias(Value row, int64_t r);
+  /// A bias as it is added to scores in units of log2(e).
+  Value scaledBias(Value value);
 };
 
 void AttentionTask::packKeys() {
@@ -115,6 +128,45 @@ void AttentionTask::packValues() {
   });
 }
 
+Value AttentionTask::scaledBias(Value value) {
+  // The lowest float, which masks are made of, must not become -inf: a row of
+  // nothing else is an average, as in the graph.
+  auto vector = dyn_cast<VectorType>(value.getType());
+  auto constant = [&](float number) {
+    return vector ? b.splat(number) : b.f(number);
+  };
+  constexpr float lowest = -std::numeric_limits<float>::infinity();
+  Value scaled = b.fmul(b.fmax(value, constant(-2e38f)), constant(1.44269504f));
+  Value excluded = arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OEQ,
+                                         value, constant(lowest));
+  return b.select(excluded, constant(lowest), scaled);
+}
+
+void AttentionTask::addBias(Value row, int64_t r) {
+  Value position = b.sub(b.loadI32(rowSource, b.add(row, r)), firstSource);
+  Value source = b.at(bias, b.mul(position, biasQueryStride));
+  Value target = b.offset(strip, b.mul(stripStride, r));
+  Value first = b.sub(b.loadI32(rowSource, b.c(0)), firstSource);
+  Value last = b.sub(b.loadI32(rowSource, b.sub(keys, b.c(1))), firstSource);
+  Value adjacent = arith::AndIOp::create(
+      b, b.loc, b.eq(b.sub(last, first), b.sub(keys, b.c(1))),
+      b.eq(biasKeyStride, b.c(1)));
+  Value whole =
+      b.select(adjacent, b.sub(keys, b.rem(keys, b.c(lanes))), b.c(0));
+  b.loop(b.c(0), whole, lanes, [&](Value key) {
+    Value at = b.at(target, key);
+    Value value = b.load(b.vf32, b.at(source, b.add(first, key)));
+    b.store(b.fadd(b.load(b.vf32, at), scaledBias(value)), at);
+  });
+  b.loop(whole, keys, 1, [&](Value key) {
+    Value keyPosition = b.sub(b.loadI32(rowSource, key), firstSource);
+    Value at = b.at(target, key);
+    Value value =
+        b.load(b.f32, b.at(source, b.mul(keyPosition, biasKeyStride)));
+    b.store(b.fadd(b.load(b.f32, at), scaledBias(value)), at);
+  });
+}
+
 void AttentionTask::stripOf(int64_t tile, Value row) {
   // Scores, panel by panel of keys.
   Value query = b.at(q, row, spec.queryStride * 4);
@@ -134,6 +186,11 @@ void AttentionTask::stripOf(int64_t tile, Value row) {
                 b.offset(b.at(b.offset(strip, b.mul(stripStride, r)), key),
                          i * lanes * 4));
   });
+  if (spec.bias)
+    b.ifThen(b.lt(b.c(0), keys), [&] {
+      for (int64_t r = 0; r < tile; ++r)
+        addBias(row, r);
+    });
   // Padding lanes do not take part.
   b.ifThen(b.lt(keys, paddedKeys), [&] {
     b.loop(keys, paddedKeys, 1, [&](Value key) {
@@ -185,7 +242,7 @@ void AttentionTask::strips() {
 } // namespace
 
 /// (scores : ptr; length) -> f32: turns a row of scores into 2^(s - max) and
-/// gives 1 / sum, or 0 without keys. Built once a module.
+/// gives 1 / sum, or 0 if no score is above -inf. Built once a module.
 static func::FuncOp buildSoftmaxRow(KernelBuilder &b, ModuleOp module) {
   if (auto known = module.lookupSymbol<func::FuncOp>("softmax_row"))
     return known;
@@ -199,7 +256,11 @@ static func::FuncOp buildSoftmaxRow(KernelBuilder &b, ModuleOp module) {
                          Value s = b.load(b.vf32, b.at(row, i));
                          return SmallVector<Value>{b.fmax(carried[0], s)};
                        });
-  Value max = b.broadcast(b.reduceMax(maxima[0]));
+  Value greatest = b.reduceMax(maxima[0]);
+  // -inf - -inf would be NaN, and NaN times 0 is not 0.
+  Value empty = arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OEQ,
+                                      greatest, b.f(lowest));
+  Value max = b.broadcast(b.select(empty, b.f(0), greatest));
   auto sums = b.loop(b.c(0), length, lanes, ValueRange{b.splat(0)},
                      [&](Value i, ValueRange carried) {
                        Value s = b.load(b.vf32, b.at(row, i));
@@ -208,18 +269,18 @@ static func::FuncOp buildSoftmaxRow(KernelBuilder &b, ModuleOp module) {
                        return SmallVector<Value>{b.fadd(carried[0], p)};
                      });
   Value sum = b.reduceAdd(sums[0]);
-  Value none =
-      arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OEQ, sum, b.f(0));
-  b.endFunction({b.select(none, b.f(0), b.fdiv(b.f(1), sum))});
+  b.endFunction({b.select(empty, b.f(0), b.fdiv(b.f(1), sum))});
   return func;
 }
 
 func::FuncOp plmc::buildAttention(KernelBuilder &b, ModuleOp module,
                                   const AttentionSpec &spec) {
   func::FuncOp softmax = buildSoftmaxRow(b, module);
-  auto func = b.beginFunction(
-      module, spec.name(),
-      {b.ptr, b.ptr, b.ptr, b.ptr, b.ptr, b.ptr, b.ptr, b.i64, b.i64});
+  SmallVector<Type> types(7, b.ptr);
+  types.append({b.i64, b.i64});
+  if (spec.bias)
+    types.append({b.ptr, b.ptr, b.i64, b.i64, b.i64, b.i64, b.i64});
+  auto func = b.beginFunction(module, spec.name(), types);
   func.setPrivate();
   Value seqStart = func.getArgument(4), seqKeys = func.getArgument(5),
         scratch = func.getArgument(6);
@@ -241,13 +302,22 @@ func::FuncOp plmc::buildAttention(KernelBuilder &b, ModuleOp module,
     task.v = headOf(2, spec.valueStride, spec.valueSize);
     task.out = headOf(3, spec.heads * spec.valueSize, spec.valueSize);
     task.rows = b.sub(b.loadI32(seqStart, b.add(sequence, 1)), start);
-    task.keys = b.loadI32(seqKeys, sequence);
+    task.keys = spec.allKeys ? task.rows : b.loadI32(seqKeys, sequence);
     task.paddedKeys = b.mul(b.ceilDiv(task.keys, width), width);
     task.keyPanels = scratch;
     task.valuePanels = b.at(scratch, task.paddedKeys, spec.headSize * 4);
     task.strip = b.at(task.valuePanels, task.paddedKeys,
                       llvm::alignTo(spec.valueSize, width) * 4);
     task.stripStride = b.mul(task.paddedKeys, 4);
+    if (spec.bias) {
+      task.bias =
+          b.at(func.getArgument(9), b.add(b.mul(sequence, func.getArgument(12)),
+                                          b.mul(head, func.getArgument(13))));
+      task.rowSource = b.at(func.getArgument(10), start);
+      task.firstSource = b.mul(sequence, func.getArgument(11));
+      task.biasQueryStride = func.getArgument(14);
+      task.biasKeyStride = func.getArgument(15);
+    }
     task.packKeys();
     task.packValues();
     task.strips();

@@ -17,6 +17,7 @@
 #define PLMC_LIB_CODEGEN_KERNELS_H
 
 #include "../KernelBuilder.h"
+#include "plmc/Dialect/PLK/PLK.h"
 #include "plmc/Dialect/PLM/PLM.h"
 
 namespace plmc {
@@ -24,14 +25,28 @@ namespace plmc {
 //===--- matrix products
 //---------------------------------------------------===//
 
+/// How a weight lies in memory. 8-bit values stand for
+/// (value - zero point) * scale.
+struct WeightFormat {
+  enum Element { F32, I8, U8 } element = F32;
+  bool zeroPoint = false; // there is one that is not 0
+  int64_t axis = -1;      // of scales and zero points; -1: one for all
+  bool isQuantized() const { return element != F32; }
+  int64_t bytes() const { return isQuantized() ? 1 : 4; }
+  static WeightFormat of(plk::WeightOp weight);
+  std::string name() const; // "", "_i8", "_u8_zero0"
+};
+
 /// y = activation(x W + bias) + residual
 struct LinearSpec {
   int64_t k = 0, n = 0;
+  WeightFormat weight;
   bool bias = false, residual = false;
   std::optional<plm::ActivationKind> activation;
   std::string name() const;
 };
 /// (x, weight panels, bias, residual, y : ptr; row0, row1, panel0, panel1)
+/// and with a quantised weight also (scales, zero points : ptr), one a column.
 /// Rows are dense: x [rows, k], y and residual [rows, n].
 mlir::func::FuncOp buildLinear(KernelBuilder &b, mlir::ModuleOp module,
                                const LinearSpec &spec);
@@ -47,6 +62,9 @@ struct TileOperands {
   Value k;                   // i64
   int64_t constantK = -1;    // k where it is known: the loop is then unrolled
   int64_t prefetchBytes = 0; // how far ahead of the panel to prefetch; 0: not
+  /// Of the panel; its scales are the caller's, but not the zero points.
+  WeightFormat format = {};
+  llvm::SmallVector<Value> zeroPoints = {}; // a vector each, with zeroPoint
 };
 llvm::SmallVector<Value> emitTile(KernelBuilder &b, const TileOperands &tile,
                                   llvm::ArrayRef<Value> init);
@@ -59,11 +77,17 @@ struct AttentionSpec {
   /// Row strides in elements.
   int64_t queryStride = 0, keyStride = 0, valueStride = 0;
   float scale = 1;
+  /// Every row is a key, not only the first seq_keys of a sequence.
+  bool allKeys = false;
+  /// A bias is added to the scores.
+  bool bias = false;
   std::string name() const;
 };
 /// Bytes of scratch memory a thread needs are (maxRows + 64) * this.
 int64_t attentionScratchBytesPerRow(int64_t headSize, int64_t valueSize);
-/// (q, k, v, out, seq_start, seq_keys, scratch : ptr; task0, task1)
+/// (q, k, v, out, seq_start, seq_keys, scratch : ptr; task0, task1), and with a
+/// bias also (bias, row_source : ptr; sequence; the bias's strides in elements
+/// by batch, head, query and key, 0 where it repeats).
 /// Tasks are sequence * heads + head; `out` is [tokens, heads * valueSize].
 mlir::func::FuncOp buildAttention(KernelBuilder &b, mlir::ModuleOp module,
                                   const AttentionSpec &spec);
@@ -79,6 +103,8 @@ mlir::func::FuncOp buildNorm(KernelBuilder &b, mlir::ModuleOp module,
 struct EmbedSpec {
   int64_t width = 0;
   llvm::SmallVector<int64_t> tableRows; // of each table
+  llvm::SmallVector<WeightFormat> formats; // of each table
+  WeightFormat positionFormat;
   llvm::SmallVector<int64_t> idBytes;   // 4 or 8
   bool position = false;
   int64_t offset = 0;
@@ -86,7 +112,8 @@ struct EmbedSpec {
 };
 /// (ids..., tables..., position : ptr; row_source, y, error : ptr;
 ///  error code, sequence, row0, row1). An id outside its table reads row 0 and
-/// stores the error code.
+/// stores the error code. Then come (scale, zero point : ptr) of each quantised
+/// table, in their order, the position table last.
 mlir::func::FuncOp buildEmbed(KernelBuilder &b, mlir::ModuleOp module,
                               const EmbedSpec &spec);
 

@@ -18,6 +18,10 @@
 // few rows the whole weight is streamed exactly once. There is no blocking
 // over K: at the widths of BERT it costs more than it saves.
 //
+// An 8-bit weight is converted where it is read: one conversion of a row of the
+// panel serves all rows of the tile. Its zero points are subtracted there, too,
+// which is exact; its scales belong to columns and come last.
+//
 // A row count that is no multiple of the tile ends in two tiles of nearly equal
 // height (8 rows are 4 + 4, not 6 + 2): a low tile has too few independent
 // accumulators to keep the multipliers busy.
@@ -31,7 +35,7 @@ using namespace mlir;
 using namespace plmc;
 
 std::string LinearSpec::name() const {
-  std::string text = llvm::formatv("linear_{0}x{1}", k, n);
+  std::string text = llvm::formatv("linear_{0}x{1}", k, n).str() + weight.name();
   if (bias)
     text += "_bias";
   if (activation)
@@ -41,9 +45,30 @@ std::string LinearSpec::name() const {
   return text;
 }
 
+WeightFormat WeightFormat::of(plk::WeightOp weight) {
+  WeightFormat format;
+  if (!weight.getQuantized())
+    return format;
+  format.element = weight.getQuantized()->isUnsignedInteger() ? U8 : I8;
+  format.zeroPoint = weight.getZeroPoint().has_value();
+  format.axis = weight.getAxis().value_or(-1);
+  return format;
+}
+
+std::string WeightFormat::name() const {
+  if (!isQuantized())
+    return "";
+  std::string text = element == U8 ? "_u8" : "_i8";
+  if (zeroPoint)
+    text += "_zero";
+  return axis < 0 ? text : text + std::to_string(axis);
+}
+
 SmallVector<Value> plmc::emitTile(KernelBuilder &b, const TileOperands &tile,
                                   ArrayRef<Value> init) {
   int64_t vectors = b.target.panelVectors;
+  int64_t lanes = b.target.lanes, bytes = tile.format.bytes();
+  int64_t rowBytes = b.target.panelWidth() * bytes;
   int64_t unroll = 1;
   for (int64_t candidate : {4, 2})
     if (unroll == 1 && tile.constantK > 0 && tile.constantK % candidate == 0)
@@ -55,16 +80,25 @@ SmallVector<Value> plmc::emitTile(KernelBuilder &b, const TileOperands &tile,
 
   return b.loop(b.c(0), tile.k, unroll, init, [&](Value k, ValueRange carried) {
     SmallVector<Value> acc(carried);
-    Value panel = b.at(tile.panel, k, b.target.panelWidth() * 4);
+    Value panel = b.at(tile.panel, k, rowBytes);
     for (int64_t u = 0; u < unroll; ++u) {
-      if (tile.prefetchBytes)
-        for (int64_t line = 0; line < b.target.panelWidth() * 4; line += 64)
-          b.prefetch(b.offset(panel, tile.prefetchBytes +
-                                         u * b.target.panelWidth() * 4 + line));
+      if (tile.prefetchBytes && u * rowBytes % 64 == 0)
+        for (int64_t line = 0; line < rowBytes; line += 64)
+          b.prefetch(
+              b.offset(panel, tile.prefetchBytes + u * rowBytes + line));
       SmallVector<Value> weights;
-      for (int64_t v = 0; v < vectors; ++v)
-        weights.push_back(b.load(
-            b.vf32, b.offset(panel, (u * vectors + v) * b.target.lanes * 4)));
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value at = b.offset(panel, (u * vectors + v) * lanes * bytes);
+        if (!tile.format.isQuantized()) {
+          weights.push_back(b.load(b.vf32, at));
+          continue;
+        }
+        Value weight =
+            b.loadVec8(at, lanes, tile.format.element == WeightFormat::U8);
+        weights.push_back(tile.format.zeroPoint
+                              ? b.fsub(weight, tile.zeroPoints[v])
+                              : weight);
+      }
       for (int64_t r = 0; r < tile.rows; ++r) {
         Value x = b.broadcast(b.load(b.f32, b.offset(b.at(rows[r], k), u * 4)));
         for (int64_t v = 0; v < vectors; ++v)
@@ -103,13 +137,15 @@ static func::FuncOp buildActivateTile(KernelBuilder &b, ModuleOp module,
 }
 
 /// One tile: (x, panel, bias, residual, y : ptr), all at the tile's first row
-/// and column. `valid` columns of the panel exist.
+/// and column; with a quantised weight also (scales, zero points : ptr).
+/// `valid` columns of the panel exist.
 static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
                                     const LinearSpec &spec, StringRef name,
                                     int64_t rows, int64_t valid,
                                     func::FuncOp activate) {
-  auto func =
-      b.beginFunction(module, name, {b.ptr, b.ptr, b.ptr, b.ptr, b.ptr});
+  bool quantized = spec.weight.isQuantized();
+  SmallVector<Type> types(quantized ? 7 : 5, b.ptr);
+  auto func = b.beginFunction(module, name, types);
   func.setPrivate();
   Value x = func.getArgument(0), panel = func.getArgument(1),
         bias = func.getArgument(2), residual = func.getArgument(3),
@@ -119,11 +155,14 @@ static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
     return std::clamp<int64_t>(valid - v * lanes, 0, lanes);
   };
 
+  // Without scales the sum starts at the bias.
+  auto columns = [&](Value vector, int64_t v) {
+    return validOf(v) ? b.loadVec(b.offset(vector, v * lanes * 4), validOf(v))
+                      : b.splat(0);
+  };
   SmallVector<Value> start;
   for (int64_t v = 0; v < vectors; ++v)
-    start.push_back(spec.bias && validOf(v)
-                        ? b.loadVec(b.offset(bias, v * lanes * 4), validOf(v))
-                        : b.splat(0));
+    start.push_back(spec.bias && !quantized ? columns(bias, v) : b.splat(0));
   SmallVector<Value> init;
   for (int64_t r = 0; r < rows; ++r)
     llvm::append_range(init, start);
@@ -131,8 +170,23 @@ static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
   TileOperands tile{rows, x, b.c(spec.k * 4), panel, b.c(spec.k), spec.k,
                     // A single row streams the weight as fast as it can be
                     // read; more rows leave time to fetch the next panel.
-                    rows > 1 ? spec.k * b.target.panelWidth() * 4 : 0};
+                    rows > 1 ? spec.k * b.target.panelWidth() *
+                                   spec.weight.bytes()
+                             : 0};
+  tile.format = spec.weight;
+  if (spec.weight.zeroPoint)
+    for (int64_t v = 0; v < vectors; ++v)
+      tile.zeroPoints.push_back(columns(func.getArgument(6), v));
   SmallVector<Value> acc = emitTile(b, tile, init);
+  if (quantized)
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value scale = columns(func.getArgument(5), v);
+      Value shift = spec.bias ? columns(bias, v) : Value();
+      for (int64_t r = 0; r < rows; ++r) {
+        Value &sum = acc[r * vectors + v];
+        sum = shift ? b.fma(sum, scale, shift) : b.fmul(sum, scale);
+      }
+    }
 
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t v = 0; v < vectors; ++v) {
@@ -179,9 +233,11 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
           rows, tail, activateLast);
   }
 
-  auto func = b.beginFunction(
-      module, name,
-      {b.ptr, b.ptr, b.ptr, b.ptr, b.ptr, b.i64, b.i64, b.i64, b.i64});
+  bool quantized = spec.weight.isQuantized();
+  SmallVector<Type> types(5, b.ptr);
+  types.append(4, b.i64);
+  types.append(quantized ? 2 : 0, b.ptr);
+  auto func = b.beginFunction(module, name, types);
   func.setPrivate();
   Value x = func.getArgument(0), weight = func.getArgument(1),
         bias = func.getArgument(2), residual = func.getArgument(3),
@@ -213,14 +269,18 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
     Value second = b.sub(left, first);
 
     b.loop(panel0, panel1, 1, [&](Value p) {
-      Value panel = b.at(weight, p, spec.k * width * 4);
+      Value panel = b.at(weight, p, spec.k * width * spec.weight.bytes());
       Value column = b.mul(p, width);
       auto runTiles = [&](ArrayRef<func::FuncOp> tiles) {
         auto tileAt = [&](int64_t rows, Value row) {
           Value at = b.add(b.mul(row, spec.n), column);
-          b.call(tiles[rows],
-                 {b.at(x, row, spec.k * 4), panel, b.at(bias, column),
-                  b.at(residual, at), b.at(y, at)});
+          SmallVector<Value> arguments{b.at(x, row, spec.k * 4), panel,
+                                       b.at(bias, column), b.at(residual, at),
+                                       b.at(y, at)};
+          if (quantized)
+            for (unsigned index : {9, 10})
+              arguments.push_back(b.at(func.getArgument(index), column));
+          b.call(tiles[rows], arguments);
         };
         b.loop(b.c(0), full, 1, [&](Value i) {
           tileAt(tileRows, b.add(begin, b.mul(i, tileRows)));

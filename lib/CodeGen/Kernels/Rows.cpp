@@ -69,11 +69,36 @@ func::FuncOp plmc::buildNorm(KernelBuilder &b, ModuleOp module, int64_t width,
 
 std::string EmbedSpec::name() const {
   std::string text = llvm::formatv("embed_{0}", width);
-  for (auto [rows, bytes] : llvm::zip(tableRows, idBytes))
-    text += llvm::formatv("_{0}i{1}", rows, bytes * 8).str();
+  for (auto [rows, bytes, format] : llvm::zip(tableRows, idBytes, formats))
+    text += llvm::formatv("_{0}i{1}", rows, bytes * 8).str() + format.name();
   if (position)
-    text += llvm::formatv("_position{0}", offset).str();
+    text += llvm::formatv("_position{0}", offset).str() + positionFormat.name();
   return text;
+}
+
+namespace {
+/// A row of a table, as it is read in the loop over its columns.
+struct TableRow {
+  Value at;
+  WeightFormat format;
+  Value scale, zeroPoint; // addresses; of this row, if there is one a row
+
+  Value load(KernelBuilder &b, Value column, int64_t valid) const;
+};
+} // namespace
+
+Value TableRow::load(KernelBuilder &b, Value column, int64_t valid) const {
+  if (!format.isQuantized())
+    return b.loadVec(b.at(at, column), valid);
+  auto factor = [&](Value address) {
+    return format.axis == 1 ? b.loadVec(b.at(address, column), valid)
+                            : b.broadcast(b.load(b.f32, address));
+  };
+  Value value = b.loadVec8(b.offset(at, column), valid,
+                           format.element == WeightFormat::U8);
+  if (format.zeroPoint)
+    value = b.fsub(value, factor(zeroPoint));
+  return b.fmul(value, factor(scale));
 }
 
 func::FuncOp plmc::buildEmbed(KernelBuilder &b, ModuleOp module,
@@ -81,6 +106,15 @@ func::FuncOp plmc::buildEmbed(KernelBuilder &b, ModuleOp module,
   size_t tables = spec.tableRows.size();
   SmallVector<Type> arguments(2 * tables + 4, b.ptr);
   arguments.append(4, b.i64);
+  unsigned nextScale = arguments.size();
+  SmallVector<WeightFormat> formats(spec.formats);
+  formats.push_back(spec.positionFormat);
+  SmallVector<unsigned> scaleOf; // of each table: where its arguments are
+  for (const WeightFormat &format : formats) {
+    scaleOf.push_back(nextScale);
+    nextScale += format.isQuantized() ? 2 : 0;
+  }
+  arguments.append(nextScale - arguments.size(), b.ptr);
   auto func = b.beginFunction(module, spec.name(), arguments);
   func.setPrivate();
   auto argument = [&](size_t index) -> Value {
@@ -93,7 +127,22 @@ func::FuncOp plmc::buildEmbed(KernelBuilder &b, ModuleOp module,
 
   b.loop(argument(2 * tables + 6), argument(2 * tables + 7), 1, [&](Value row) {
     Value source = b.loadI32(rowSource, row);
-    SmallVector<Value> addends;
+    SmallVector<TableRow> addends;
+    auto rowOf = [&](size_t table, Value base, Value index) {
+      TableRow row{b.at(base, index, spec.width * formats[table].bytes()),
+                   formats[table],
+                   {},
+                   {}};
+      if (row.format.isQuantized()) {
+        row.scale = argument(scaleOf[table]);
+        row.zeroPoint = argument(scaleOf[table] + 1);
+        if (row.format.axis == 0) {
+          row.scale = b.at(row.scale, index);
+          row.zeroPoint = b.at(row.zeroPoint, index);
+        }
+      }
+      return row;
+    };
     for (size_t t = 0; t < tables; ++t) {
       Value id = spec.idBytes[t] == 8
                      ? b.load(b.i64, b.at(argument(t), source, 8))
@@ -103,17 +152,16 @@ func::FuncOp plmc::buildEmbed(KernelBuilder &b, ModuleOp module,
                                          id, b.c(spec.tableRows[t]));
       b.ifThenElse(good, [] {}, [&] { b.store(errorCode, error); });
       id = b.select(good, id, b.c(0));
-      addends.push_back(b.at(argument(tables + t), id, spec.width * 4));
+      addends.push_back(rowOf(t, argument(tables + t), id));
     }
     if (spec.position)
-      addends.push_back(b.at(position,
-                             b.add(b.rem(source, sequence), spec.offset),
-                             spec.width * 4));
+      addends.push_back(rowOf(tables, position,
+                              b.add(b.rem(source, sequence), spec.offset)));
     Value target = b.at(y, row, spec.width * 4);
     b.forColumns(spec.width, [&](Value i, int64_t valid) {
-      Value sum = b.loadVec(b.at(addends[0], i), valid);
-      for (Value addend : ArrayRef<Value>(addends).drop_front())
-        sum = b.fadd(sum, b.loadVec(b.at(addend, i), valid));
+      Value sum = addends[0].load(b, i, valid);
+      for (const TableRow &addend : ArrayRef<TableRow>(addends).drop_front())
+        sum = b.fadd(sum, addend.load(b, i, valid));
       b.storeVec(sum, b.at(target, i), valid);
     });
   });

@@ -10,19 +10,35 @@
 using namespace mlir;
 using namespace plmc;
 
+/// Scales and zero points of a quantised weight.
+LogicalResult ProgramBuilder::appendScales(Operation *user, plk::WeightOp weight,
+                                           SmallVectorImpl<Value> &arguments) {
+  if (!weight.getQuantized())
+    return success();
+  FailureOr<Value> scale = optionalWeight(user, weight.getScale()),
+                   zeroPoint = optionalWeight(user, weight.getZeroPoint());
+  if (failed(scale) || failed(zeroPoint))
+    return failure();
+  arguments.append({*scale, *zeroPoint});
+  return success();
+}
+
 LogicalResult ProgramBuilder::emitEmbed(plk::EmbedOp op, Value result) {
   EmbedSpec spec;
   spec.width = widthOf(op.getResult());
   spec.position = op.getPosition().has_value();
   spec.offset = op.getOffset();
   SmallVector<Value> arguments, tables;
+  SmallVector<plk::WeightOp> stored;
   bool checked = true;
   for (auto [ids, table] : llvm::zip(op.getIds(), op.getTables())) {
     StringRef symbol = cast<FlatSymbolRefAttr>(table).getValue();
     auto weight = sourceSymbols.lookup<plk::WeightOp>(symbol);
     Type element = cast<RankedTensorType>(ids.getType()).getElementType();
     if (!weight || !(element.isInteger(64) || element.isInteger(32)))
-      return op.emitOpError("ids must be i32 or i64 and tables f32 weights");
+      return op.emitOpError("ids must be i32 or i64 and tables weights");
+    stored.push_back(weight);
+    spec.formats.push_back(WeightFormat::of(weight));
     spec.tableRows.push_back(weight.getShape()[0]);
     spec.idBytes.push_back(storageBytes(element));
     FailureOr<Value> idsAt = address(ids), tableAt = weightAddress(op, symbol);
@@ -30,7 +46,7 @@ LogicalResult ProgramBuilder::emitEmbed(plk::EmbedOp op, Value result) {
       return failure();
     arguments.push_back(*idsAt);
     tables.push_back(*tableAt);
-    if (auto argument = dyn_cast<BlockArgument>(ids))
+    if (BlockArgument argument = idsArgument(ids))
       info.idChecks.push_back(
           {int32_t(argument.getArgNumber()), weight.getShape()[0]});
     else
@@ -40,6 +56,12 @@ LogicalResult ProgramBuilder::emitEmbed(plk::EmbedOp op, Value result) {
   FailureOr<Value> position = optionalWeight(op, op.getPosition());
   if (failed(position))
     return failure();
+  if (op.getPosition()) {
+    stored.push_back(sourceSymbols.lookup<plk::WeightOp>(*op.getPosition()));
+    if (!stored.back())
+      return op.emitOpError("the position table must be a weight");
+    spec.positionFormat = WeightFormat::of(stored.back());
+  }
   int64_t code =
       checked ? 0 : indexCheck(op, "a computed id is outside its table");
   auto func = kernel(spec.name(), [&] { return buildEmbed(b, output, spec); });
@@ -50,6 +72,9 @@ LogicalResult ProgramBuilder::emitEmbed(plk::EmbedOp op, Value result) {
   arguments.append({*position, frameField(runtime::FrameRowSource), result,
                     b.offset(frame, runtime::FrameError), b.c(code),
                     dim(*sequence), range.lo, range.hi});
+  for (plk::WeightOp weight : stored)
+    if (failed(appendScales(op, weight, arguments)))
+      return failure();
   b.call(func, arguments);
   if (op.getGamma()) {
     FailureOr<Value> gamma = weightAddress(op, *op.getGamma());
@@ -81,6 +106,7 @@ LogicalResult ProgramBuilder::emitLinear(plk::LinearOp op, Value result) {
   LinearSpec spec;
   spec.k = weight.getShape()[0];
   spec.n = weight.getShape()[1];
+  spec.weight = WeightFormat::of(weight);
   spec.bias = op.getBias().has_value();
   spec.residual = bool(op.getResidual());
   spec.activation = op.getActivation();
@@ -99,11 +125,14 @@ LogicalResult ProgramBuilder::emitLinear(plk::LinearOp op, Value result) {
   // Few rows: share columns. With one thread both are everything.
   Value few = b.lt(rows, b.mul(threads, 4 * b.target.tileRows));
   Range ownRows = shareRows(rows), ownPanels = share(numPanels);
-  b.call(func,
-         {*input, *panels, *bias, *residual, result,
-          b.select(few, b.c(0), ownRows.lo), b.select(few, rows, ownRows.hi),
-          b.select(few, ownPanels.lo, b.c(0)),
-          b.select(few, ownPanels.hi, numPanels)});
+  SmallVector<Value> arguments{
+      *input, *panels, *bias, *residual, result,
+      b.select(few, b.c(0), ownRows.lo), b.select(few, rows, ownRows.hi),
+      b.select(few, ownPanels.lo, b.c(0)),
+      b.select(few, ownPanels.hi, numPanels)};
+  if (failed(appendScales(op, weight, arguments)))
+    return failure();
+  b.call(func, arguments);
   if (op.getGamma()) {
     FailureOr<Value> gamma = weightAddress(op, *op.getGamma());
     FailureOr<Value> beta = optionalWeight(op, op.getBeta());
@@ -125,6 +154,8 @@ LogicalResult ProgramBuilder::emitAttention(plk::AttentionOp op, Value result) {
   spec.keyStride = widthOf(op.getKey());
   spec.valueStride = widthOf(op.getValue());
   spec.scale = op.getScale().convertToDouble();
+  spec.allKeys = op.getAllKeys();
+  spec.bias = bool(op.getBias());
   FailureOr<Value> q = address(op.getQuery()), k = address(op.getKey()),
                    v = address(op.getValue());
   auto scratchSlot = op->getAttrOfType<IntegerAttr>(attrs::scratchSlot);
@@ -145,12 +176,34 @@ LogicalResult ProgramBuilder::emitAttention(plk::AttentionOp op, Value result) {
                      b.mul(thread, b.mul(b.add(maxRows, 64),
                                          attentionScratchBytesPerRow(
                                              spec.headSize, spec.valueSize))));
-  b.call(func,
-         {b.offset(*q, op.getQueryOffset() * 4),
-          b.offset(*k, op.getKeyOffset() * 4),
-          b.offset(*v, op.getValueOffset() * 4), result,
-          frameField(runtime::FrameSeqStart), frameField(runtime::FrameSeqKeys),
-          scratch, tasks.lo, tasks.hi});
+  SmallVector<Value> arguments{b.offset(*q, op.getQueryOffset() * 4),
+                               b.offset(*k, op.getKeyOffset() * 4),
+                               b.offset(*v, op.getValueOffset() * 4),
+                               result,
+                               frameField(runtime::FrameSeqStart),
+                               frameField(runtime::FrameSeqKeys),
+                               scratch,
+                               tasks.lo,
+                               tasks.hi};
+  if (op.getBias()) {
+    FailureOr<Value> bias = address(op.getBias());
+    if (failed(bias))
+      return failure();
+    auto sequence = DimExpr::parse(
+        source->getAttrOfType<StringAttr>(attrs::sequence).getValue());
+    arguments.append(
+        {*bias, frameField(runtime::FrameRowSource), dim(*sequence)});
+    SmallVector<DimExpr> dims =
+        getDims(cast<RankedTensorType>(op.getBias().getType()));
+    SmallVector<Value> strides(4);
+    DimExpr stride(1);
+    for (int64_t i = 3; i >= 0; --i) {
+      strides[i] = dims[i].isConstant(1) ? b.c(0) : dim(stride);
+      stride = stride * dims[i];
+    }
+    llvm::append_range(arguments, strides);
+  }
+  b.call(func, arguments);
   return success();
 }
 

@@ -66,7 +66,11 @@ private:
   }
 
   LogicalResult emitRun();
+  LogicalResult emitPhase(llvm::StringRef name, mlir::Block::iterator begin,
+                          mlir::Block::iterator end);
   LogicalResult emitOp(Operation *op);
+  LogicalResult appendScales(Operation *user, plk::WeightOp weight,
+                             llvm::SmallVectorImpl<Value> &arguments);
   LogicalResult emitEmbed(plk::EmbedOp op, Value result);
   LogicalResult emitLinear(plk::LinearOp op, Value result);
   LogicalResult emitAttention(plk::AttentionOp op, Value result);
@@ -82,6 +86,7 @@ private:
   LogicalResult emitPlan();
   LogicalResult emitCheck();
   void emitOutputDims();
+  void emitTokenDims();
   int32_t indexCheck(Operation *op, const llvm::Twine &what);
 
   mlir::ModuleOp source, output;
@@ -95,6 +100,10 @@ private:
   Value frame, thread, threads, dims;
   llvm::DenseMap<Value, Value> addresses;
 };
+
+/// The argument that holds exactly these ids, in another shape or a narrower
+/// type: checking it says more than checking them. Null: they are computed.
+mlir::BlockArgument idsArgument(Value ids);
 
 inline int64_t widthOf(Value value) {
   return mlir::cast<RankedTensorType>(value.getType()).getShape().back();

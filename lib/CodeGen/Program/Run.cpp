@@ -70,6 +70,23 @@ FailureOr<Value> ProgramBuilder::address(Value value) {
   return result;
 }
 
+BlockArgument plmc::idsArgument(Value ids) {
+  while (Operation *op = ids.getDefiningOp()) {
+    auto width = [](Value value) {
+      auto type = cast<RankedTensorType>(value.getType()).getElementType();
+      return type.isSignlessInteger() ? type.getIntOrFloatBitWidth() : 0;
+    };
+    bool view = isa<plm::ReshapeOp>(op);
+    if (auto cast = dyn_cast<plm::CastOp>(op))
+      view = width(cast.getInput()) > 1 &&
+             width(cast.getInput()) <= width(cast.getResult());
+    if (!view)
+      return nullptr;
+    ids = op->getOperand(0);
+  }
+  return cast<BlockArgument>(ids);
+}
+
 ProgramBuilder::Range ProgramBuilder::share(Value count) {
   return {b.div(b.mul(count, thread), threads),
           b.div(b.mul(count, b.add(thread, 1)), threads)};
@@ -122,6 +139,14 @@ LogicalResult ProgramBuilder::emitOp(Operation *op) {
     return success();
   if (auto ret = dyn_cast<func::ReturnOp>(op))
     return emitReturn(ret);
+  if (auto mask = dyn_cast<plk::KeepMaskOp>(op)) {
+    FailureOr<Value> keep = address(mask.getKeep());
+    if (failed(keep))
+      return failure();
+    b.ifThen(b.eq(thread, b.c(0)),
+             [&] { b.store(*keep, b.offset(frame, runtime::FrameKeep)); });
+    return success();
+  }
   if (op->getNumResults() != 1)
     return op->emitOpError("is not supported by code generation");
   FailureOr<Value> result = address(op->getResult(0));
@@ -158,19 +183,32 @@ LogicalResult ProgramBuilder::emitOp(Operation *op) {
   return success();
 }
 
-LogicalResult ProgramBuilder::emitRun() {
-  auto func = b.beginFunction(output, "plm_gen_run", {b.ptr, b.i64, b.i64});
+LogicalResult ProgramBuilder::emitPhase(StringRef name, Block::iterator begin,
+                                        Block::iterator end) {
+  auto func = b.beginFunction(output, name, {b.ptr, b.i64, b.i64});
   frame = func.getArgument(0);
   thread = func.getArgument(1);
   threads = func.getArgument(2);
   dims = frameField(runtime::FrameDims);
-  for (Operation &op : forward.getBody().front()) {
+  addresses.clear(); // of another function
+  for (Operation &op : llvm::make_range(begin, end)) {
     b.setInsertionPointToEnd(&func.getBody().front());
     if (failed(emitOp(&op)))
       return failure();
   }
   b.endFunction();
   return success();
+}
+
+LogicalResult ProgramBuilder::emitRun() {
+  Block &block = forward.getBody().front();
+  Block::iterator start = block.begin();
+  for (auto mask : block.getOps<plk::KeepMaskOp>())
+    start = std::next(Block::iterator(mask));
+  if (start != block.begin() &&
+      failed(emitPhase("plm_gen_mask", block.begin(), start)))
+    return failure();
+  return emitPhase("plm_gen_run", start, block.end());
 }
 
 LogicalResult ProgramBuilder::emit() {
@@ -195,6 +233,7 @@ LogicalResult ProgramBuilder::emit() {
   if (failed(emitPlan()) || failed(emitCheck()))
     return failure();
   emitOutputDims();
+  emitTokenDims();
   return emitRun();
 }
 

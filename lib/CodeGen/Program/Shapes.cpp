@@ -104,3 +104,15 @@ void ProgramBuilder::emitOutputDims() {
               b.offset(func.getArgument(1), 8 * next++));
   b.endFunction();
 }
+
+void ProgramBuilder::emitTokenDims() {
+  auto func = b.beginFunction(output, "plm_gen_token_dims", {b.ptr, b.ptr});
+  int64_t next = 0;
+  for (StringRef name : {attrs::batch, attrs::sequence}) {
+    auto attr = source->getAttrOfType<StringAttr>(name);
+    DimExpr expr = *DimExpr::parse(attr ? attr.getValue() : "1");
+    b.store(dimension(func.getArgument(0), expr),
+            b.offset(func.getArgument(1), 8 * next++));
+  }
+  b.endFunction();
+}

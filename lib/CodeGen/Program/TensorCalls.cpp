@@ -85,7 +85,7 @@ LogicalResult ProgramBuilder::emitTensorOp(Operation *op, Value result) {
   }
   arguments.push_back(result);
   if (auto embedding = dyn_cast<plm::EmbeddingOp>(op))
-    if (auto argument = dyn_cast<BlockArgument>(embedding.getIds()))
+    if (BlockArgument argument = idsArgument(embedding.getIds()))
       info.idChecks.push_back(
           {int32_t(argument.getArgNumber()),
            cast<RankedTensorType>(embedding.getTable().getType())

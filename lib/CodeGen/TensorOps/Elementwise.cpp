@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "../VectorMath.h"
+#include "HalfFloats.h"
+#include "PreciseMath.h"
 #include "TensorOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -117,13 +119,13 @@ Value TensorOpEmitter::unary(Operation *op, plm::UnaryKind kind, Value x,
   case K::Exp:
     return math::ExpOp::create(b, loc, x);
   case K::Log:
-    return math::LogOp::create(b, loc, x);
+    return emitPreciseLog(b, x);
   case K::Erf:
     return math::ErfOp::create(b, loc, x);
   case K::Sin:
-    return math::SinOp::create(b, loc, x);
+    return emitPreciseSine(b, x, 0);
   case K::Cos:
-    return math::CosOp::create(b, loc, x);
+    return emitPreciseSine(b, x, 1);
   case K::Softplus: {
     // max(x, 0) + log(1 + e^-|x|)
     Value magnitude = LLVM::FAbsOp::create(b, loc, element, x);
@@ -182,7 +184,20 @@ Value TensorOpEmitter::floatBinary(Operation *op, plm::BinaryKind kind, Value x,
   case K::Mod: {
     // fmod: x - trunc(x / y) * y
     Value quotient = LLVM::FTruncOp::create(b, loc, x.getType(), b.fdiv(x, y));
-    return b.fsub(x, b.fmul(quotient, y));
+    Value rest = b.fsub(x, b.fmul(quotient, y));
+    // An infinite divisor leaves a finite x as it is; 0 * inf is NaN.
+    Value infinity = arith::ConstantOp::create(
+        b, loc,
+        b.getFloatAttr(x.getType(), std::numeric_limits<double>::infinity()));
+    auto magnitudeIs = [&](Value value, arith::CmpFPredicate predicate) {
+      return arith::CmpFOp::create(
+          b, loc, predicate, LLVM::FAbsOp::create(b, loc, x.getType(), value),
+          infinity);
+    };
+    Value whole =
+        arith::AndIOp::create(b, loc, magnitudeIs(y, arith::CmpFPredicate::OEQ),
+                              magnitudeIs(x, arith::CmpFPredicate::OLT));
+    return b.select(whole, x, rest);
   }
   case K::Eq:
     return compare(arith::CmpFPredicate::OEQ);
@@ -306,6 +321,10 @@ Value TensorOpEmitter::cast(Value x, Type from, Type to) {
   Location loc = b.loc;
   if (from == to)
     return x;
+  if (isHalf(from))
+    return cast(decodeHalf(b, x, from), b.f32, to);
+  if (isHalf(to))
+    return encodeHalf(b, cast(x, from, b.getF64Type()), to);
   auto toInt = dyn_cast<IntegerType>(to);
   bool boolean = to.isInteger(1);
   if (isa<FloatType>(from)) {

@@ -7,6 +7,7 @@
 
 #include "TensorOps.h"
 #include "../VectorMath.h"
+#include "HalfFloats.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -53,6 +54,8 @@ Value TensorOpEmitter::loadElement(const Buffer &buffer,
                                  b.load(b.i8, where),
                                  arith::ConstantIntOp::create(b, b.loc, 0, 8));
   Type type = buffer.element;
+  if (isHalf(type)) // as its bits
+    type = b.getIntegerType(16);
   if (auto integer = dyn_cast<IntegerType>(type)) // ui8: signless in registers
     type = b.getIntegerType(integer.getWidth());
   return b.load(type, where);
@@ -110,21 +113,24 @@ Value TensorOpEmitter::checkedIndex(Value index, Value extent) {
 
 bool TensorOpEmitter::checksIndices(Operation *op) {
   return isa<plm::GatherOp, plm::GatherElementsOp, plm::GatherNDOp,
+             plm::ScatterNDOp, plm::ScatterElementsOp, plm::ArgReduceOp,
              plm::EmbeddingOp>(op);
+}
+
+/// Ops that convert or move elements without looking at them.
+static bool takesHalf(Operation *op) {
+  return isa<plm::CastOp, plm::SelectOp, plm::BroadcastOp, plm::TransposeOp,
+             plm::SliceOp, plm::ConcatOp, plm::GatherOp, plm::GatherElementsOp,
+             plm::GatherNDOp, plm::EmbeddingOp, plm::PositionEmbeddingOp>(op);
 }
 
 LogicalResult TensorOpEmitter::emit(Operation *op, ArrayRef<Buffer> operands,
                                     const Buffer &result) {
-  for (Type type : {result.element})
-    if (type.isF16() || type.isBF16())
-      return op->emitOpError() << "computes in " << type
-                               << ", which code generation does not support "
-                                  "yet; export the model in float32";
-  for (const Buffer &operand : operands)
-    if (operand.element.isF16() || operand.element.isBF16())
-      return op->emitOpError() << "reads " << operand.element
-                               << ", which code generation does not support "
-                                  "yet; export the model in float32";
+  auto half = [](const Buffer &buffer) { return isHalf(buffer.element); };
+  if ((half(result) || llvm::any_of(operands, half)) && !takesHalf(op))
+    return op->emitOpError()
+           << "computes in 16-bit floats, which code generation does not "
+              "support; run plm-promote-floats first";
   bool failed = false;
   auto need = [&](Value value) {
     failed |= !value;
@@ -161,6 +167,11 @@ LogicalResult TensorOpEmitter::emit(Operation *op, ArrayRef<Buffer> operands,
       .Case([&](plm::BroadcastOp) {
         elementwise(operands, result, [&](ValueRange x) { return x[0]; });
       })
+      .Case(
+          [&](plm::QuantizeOp q) { failed |= !quantize(q, operands, result); })
+      .Case([&](plm::DequantizeOp d) {
+        failed |= !dequantize(d, operands, result);
+      })
       .Case([&](plm::TransposeOp t) { transpose(t, operands[0], result); })
       .Case([&](plm::SliceOp s) { slice(s, operands[0], result); })
       .Case([&](plm::ConcatOp c) { concat(c, operands, result); })
@@ -176,6 +187,14 @@ LogicalResult TensorOpEmitter::emit(Operation *op, ArrayRef<Buffer> operands,
       .Case([&](plm::GatherNDOp g) {
         gatherND(g, operands[0], operands[1], result);
       })
+      .Case([&](plm::ScatterNDOp s) {
+        failed |= !scatterND(s, operands[0], operands[1], operands[2], result);
+      })
+      .Case([&](plm::ScatterElementsOp s) {
+        failed |=
+            !scatterElements(s, operands[0], operands[1], operands[2], result);
+      })
+      .Case([&](plm::ArgReduceOp a) { argReduce(a, operands[0], result); })
       .Case([&](plm::PositionEmbeddingOp p) {
         positionEmbedding(p, operands[0], result);
       })

@@ -90,6 +90,15 @@ private:
   Value intBinary(plm::BinaryKind kind, Value x, Value y, bool isUnsigned);
   Value cast(Value x, Type from, Type to);
 
+  // Between floats and 8 bits. False: another type than f32 and f64.
+  void affine(llvm::ArrayRef<Buffer> operands, int64_t axis,
+              const Buffer &result,
+              llvm::function_ref<Value(Value, Value, Value)> body);
+  bool quantize(plm::QuantizeOp op, llvm::ArrayRef<Buffer> operands,
+                const Buffer &result);
+  bool dequantize(plm::DequantizeOp op, llvm::ArrayRef<Buffer> operands,
+                  const Buffer &result);
+
   // Data movement.
   void transpose(plm::TransposeOp op, const Buffer &in, const Buffer &out);
   void slice(plm::SliceOp op, const Buffer &in, const Buffer &out);
@@ -100,6 +109,18 @@ private:
                       const Buffer &indices, const Buffer &out);
   void gatherND(plm::GatherNDOp op, const Buffer &data, const Buffer &indices,
                 const Buffer &out);
+  // Writing by index. False: code generation does not support the type.
+  bool scatterND(plm::ScatterNDOp op, const Buffer &data, const Buffer &indices,
+                 const Buffer &updates, const Buffer &out);
+  bool scatterElements(plm::ScatterElementsOp op, const Buffer &data,
+                       const Buffer &indices, const Buffer &updates,
+                       const Buffer &out);
+  void argReduce(plm::ArgReduceOp op, const Buffer &in, const Buffer &out);
+  void copyWhole(const Buffer &from, const Buffer &to);
+  void update(mlir::Operation *op, plm::ScatterKind kind, const Buffer &out,
+              llvm::ArrayRef<Value> outStrides, Indices at, Value value);
+  Value wrappedIndex(Value index, Value extent, Value &good);
+  void ifGood(Value good, llvm::function_ref<void()> body);
   void positionEmbedding(plm::PositionEmbeddingOp op, const Buffer &table,
                          const Buffer &out);
   void shapeValue(plm::ShapeValueOp op, const Buffer &out);

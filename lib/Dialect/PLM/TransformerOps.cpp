@@ -90,6 +90,22 @@ LogicalResult AttentionOp::verify() {
     if (failed(expectDims(*this, mask, {key[0], key[1]}, "mask")))
       return failure();
   }
+  if (getMaskInBias() && !getBias())
+    return emitOpError("has mask_in_bias but no bias");
+  if (getBias()) {
+    DIMS(bias, getBias(), "bias");
+    SmallVector<DimExpr> full{query[0], DimExpr(heads), query[1], key[1]};
+    bool fits = bias.size() == 4;
+    for (size_t i = 0; fits && i < 4; ++i)
+      fits = bias[i].isConstant(1) || bias[i] == full[i];
+    if (!fits)
+      return emitOpError() << "bias has shape " << shapeStr(bias)
+                           << ", expected " << shapeStr(full)
+                           << " or 1 in place of a dimension";
+    if (failed(expectElement(*this, typeOf(getBias()).getElementType(),
+                             typeOf(getQuery()).getElementType(), "bias")))
+      return failure();
+  }
   return expectDims(*this, result, {query[0], query[1], value[2]}, "result");
 }
 

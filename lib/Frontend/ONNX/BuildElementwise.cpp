@@ -109,7 +109,7 @@ Tensor GraphBuilder::cast(const Tensor &x, DType to) {
   if (!x.literal())
     if (Tensor known = contentsCast(x, to))
       return known;
-  return emit(x, to, x.dims(), /*mayFold=*/true,
+  return emit(x, to, x.dims(), /*mayFold=*/!isQuantizedWeight(x.literal()),
               [&](OpBuilder &b, Location loc, RankedTensorType type,
                   ValueRange v) -> Operation * {
                 return CastOp::create(b, loc, type, v[0]);

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "GraphBuilder.h"
+#include "IndexRange.h"
 #include "ShapeArithmetic.h"
 
 using namespace mlir;
@@ -191,22 +192,30 @@ Tensor GraphBuilder::slice(const Tensor &x, ArrayRef<DimExpr> starts,
               });
 }
 
+/// Exporters read a mask by computed positions: mask.flatten()[b * sequence +
+/// s] for b < batch. If the mask has a batch dimension of another name, the
+/// graph only demands that this is not the smaller one. Nobody means more: a
+/// mask for sentences that are not there is a mistake. So positions that begin
+/// at 0 and are counted by one dimension are taken to run through all of the
+/// other; then the two names are one, the mask is recognised, and a run whose
+/// inputs disagree is refused. Sizes that are fixed (position tables) are never
+/// concluded from this.
+void GraphBuilder::assumeAllRead(const Tensor &indices, const DimExpr &extent) {
+  if (hasFailed() || extent.isConstant() || !indices || !indices.get()->value)
+    return;
+  std::optional<IndexRange> range = indexRange(indices.get()->value);
+  if (range && range->low.isConstant(0) &&
+      symbols.equateNames(range->high + DimExpr(1), extent))
+    restart = true;
+}
+
 Tensor GraphBuilder::gather(const Tensor &data, const Tensor &indices,
                             int64_t axis) {
   if (!data || !indices || !checkAxis(axis, data.rank()))
     return Tensor();
   std::optional<Dims> positions = contentsOf(indices);
-  std::optional<int64_t> extent = data.dim(axis).constant();
-  // Constant indices are checked now: no input could make them right.
-  if (LiteralPtr literal = indices.literal();
-      literal && extent && !isFloat(literal->dtype) &&
-      literal->numElements() <= (1 << 20)) {
-    HostTensor host = literal->toHost();
-    for (int64_t i = 0; i < host.numElements(); ++i)
-      if (host.getInt(i) < -*extent || host.getInt(i) >= *extent)
-        return fail("index " + Twine(host.getInt(i)) +
-                    " is outside a dimension of size " + Twine(*extent));
-  }
+  if (!checkConstantIndices(indices, data.dim(axis)))
+    return Tensor();
   if (data.rank() == 1 && data.get()->contents && positions) {
     const Dims &contents = *data.get()->contents;
     Dims taken;
@@ -224,43 +233,11 @@ Tensor GraphBuilder::gather(const Tensor &data, const Tensor &indices,
   Dims dims(data.dims().begin(), data.dims().begin() + axis);
   dims.append(indices.dims().begin(), indices.dims().end());
   dims.append(data.dims().begin() + axis + 1, data.dims().end());
+  assumeAllRead(indices, data.dim(axis));
   return emit({data, indices}, data.dtype(), dims, /*mayFold=*/true,
               [&](OpBuilder &b, Location loc, RankedTensorType type,
                   ValueRange v) -> Operation * {
                 return GatherOp::create(b, loc, type, axis, v[0], v[1]);
-              });
-}
-
-Tensor GraphBuilder::gatherElements(const Tensor &data, const Tensor &indices,
-                                    int64_t axis) {
-  if (!data || !indices || !checkAxis(axis, data.rank()))
-    return Tensor();
-  return emit({data, indices}, data.dtype(), indices.dims(), /*mayFold=*/true,
-              [&](OpBuilder &b, Location loc, RankedTensorType type,
-                  ValueRange v) -> Operation * {
-                return GatherElementsOp::create(b, loc, type, axis, v[0], v[1]);
-              });
-}
-
-Tensor GraphBuilder::gatherND(const Tensor &data, const Tensor &indices,
-                              int64_t batchDims) {
-  if (!data || !indices || hasFailed())
-    return Tensor();
-  std::optional<int64_t> tuple =
-      indices.rank() ? indices.dim(-1).constant() : std::nullopt;
-  if (!tuple || *tuple < 1 || batchDims < 0 || batchDims >= indices.rank() ||
-      *tuple > data.rank() - batchDims)
-    return fail("indices of shape " + shapeText(indices.dims()) +
-                " do not address data of shape " + shapeText(data.dims()));
-  for (int64_t i = 0; i < batchDims; ++i)
-    if (!requireEqual(data.dim(i), indices.dim(i), "the batch dimensions"))
-      return Tensor();
-  Dims dims(indices.dims().begin(), indices.dims().end() - 1);
-  dims.append(data.dims().begin() + batchDims + *tuple, data.dims().end());
-  return emit({data, indices}, data.dtype(), dims, /*mayFold=*/true,
-              [&](OpBuilder &b, Location loc, RankedTensorType type,
-                  ValueRange v) -> Operation * {
-                return GatherNDOp::create(b, loc, type, batchDims, v[0], v[1]);
               });
 }
 

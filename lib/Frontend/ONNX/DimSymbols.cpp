@@ -146,4 +146,18 @@ DimSymbols::Outcome DimSymbols::equate(const DimExpr &a, const DimExpr &b) {
   return Outcome::Substituted;
 }
 
+bool DimSymbols::equateNames(const DimExpr &a, const DimExpr &b) {
+  DimExpr difference = a - b;
+  if (!isManageable(difference))
+    return false;
+  difference = primitivePart(difference);
+  std::vector<std::string> names = difference.symbols();
+  if (names.size() != 2)
+    return false;
+  DimExpr apart = DimExpr::symbol(names[0]) - DimExpr::symbol(names[1]);
+  if (difference != apart && difference != apart * DimExpr(-1))
+    return false;
+  return equate(a, b) == Outcome::Substituted;
+}
+
 } // namespace plmc::importer

@@ -50,6 +50,9 @@ public:
   /// over. Contradiction: no positive sizes make them equal. Unknown: they
   /// may be equal for some sizes, but no symbol can be solved for.
   Outcome equate(const DimExpr &a, const DimExpr &b);
+  /// Unifies two names if that is what makes the dimensions equal, and only
+  /// then; true if it did: start over.
+  bool equateNames(const DimExpr &a, const DimExpr &b);
 
 private:
   DimExpr get(const std::string &key, llvm::StringRef base);

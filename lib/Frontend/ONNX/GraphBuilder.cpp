@@ -163,7 +163,8 @@ Value GraphBuilder::materializeLiteral(const LiteralPtr &literal) {
   keepAlive.push_back(literal);
   int64_t count = literal->numElements();
   bool isSmall = literal->shape.empty() || count <= 1 ||
-                 (!isFloat(literal->dtype) && count <= maxInlineIntegers);
+                 (!isFloat(literal->dtype) && !isQuantizedWeight(literal) &&
+                  count <= maxInlineIntegers);
   if (isSmall)
     return known = plm::ConstantOp::create(
                builder, location,

@@ -32,6 +32,10 @@
 
 namespace plmc::importer {
 
+/// True for a constant that is an 8-bit matrix, not a list or a number: it
+/// stays one, as a parameter, until the code that multiplies by it.
+bool isQuantizedWeight(const LiteralPtr &literal);
+
 class GraphBuilder {
 public:
   /// Parameters go before `anchor`, operations to the end of `block`.
@@ -105,6 +109,13 @@ public:
   Tensor select(const Tensor &condition, const Tensor &a, const Tensor &b);
   Tensor cast(const Tensor &x, DType to);
   Tensor activation(plm::ActivationKind kind, const Tensor &x);
+  /// Scale and zero point (which may be null) are scalars, tensors of one
+  /// element, or vectors along `axis`, which may be negative.
+  Tensor quantize(const Tensor &x, const Tensor &scale, const Tensor &zeroPoint,
+                  int64_t axis, DType resultType);
+  /// To the scale's type. Weights stay 8-bit: they are not folded.
+  Tensor dequantize(const Tensor &x, const Tensor &scale,
+                    const Tensor &zeroPoint, int64_t axis);
 
   Tensor reshape(const Tensor &x, llvm::ArrayRef<DimExpr> dims);
   Tensor transpose(const Tensor &x, llvm::ArrayRef<int64_t> permutation);
@@ -117,17 +128,30 @@ public:
   Tensor gatherElements(const Tensor &data, const Tensor &indices,
                         int64_t axis);
   Tensor gatherND(const Tensor &data, const Tensor &indices, int64_t batchDims);
+  Tensor scatterND(plm::ScatterKind kind, const Tensor &data,
+                   const Tensor &indices, const Tensor &updates);
+  Tensor scatterElements(plm::ScatterKind kind, const Tensor &data,
+                         const Tensor &indices, const Tensor &updates,
+                         int64_t axis);
 
   /// Rank >= 2 each; batch dimensions broadcast.
   Tensor matmul(const Tensor &a, const Tensor &b);
   /// `axes` in any order, non-negative, distinct.
   Tensor reduce(plm::ReduceKind kind, const Tensor &x,
                 llvm::ArrayRef<int64_t> axes, bool keepdims);
+  /// `kind` is Max or Min; the result is i64.
+  Tensor argReduce(plm::ReduceKind kind, const Tensor &x, int64_t axis,
+                   bool keepdims, bool last);
   Tensor softmax(const Tensor &x, int64_t axis);
   Tensor cumsum(const Tensor &x, int64_t axis, bool exclusive, bool reverse);
   /// Over the last dimension; gamma and beta (may be null) are [H].
   Tensor layerNorm(const Tensor &x, const Tensor &gamma, const Tensor &beta,
                    double epsilon);
+
+  /// Columns [from, from + count) of a weight; `suffix` names the part. A part
+  /// of a constant is a constant, the same one each time.
+  Tensor columns(const Tensor &weight, int64_t from, int64_t count,
+                 llvm::StringRef suffix);
 
   /// Numpy broadcasting of shapes; nullopt after recording a failure.
   std::optional<Dims> broadcastDims(llvm::ArrayRef<DimExpr> a,
@@ -143,8 +167,15 @@ private:
               llvm::ArrayRef<DimExpr> dims, bool mayFold, BuildFn build);
   Tensor fold(llvm::ArrayRef<Tensor> operands, mlir::RankedTensorType type,
               BuildFn build);
+  Tensor affine(const Tensor &x, Tensor scale, Tensor zeroPoint, int64_t axis,
+                DType resultType, bool quantizes);
+  void assumeAllRead(const Tensor &indices, const DimExpr &extent);
   bool checkShape(DType dtype, llvm::ArrayRef<DimExpr> dims);
   bool checkAxis(int64_t axis, int64_t rank);
+  bool checkConstantIndices(const Tensor &indices,
+                            llvm::ArrayRef<DimExpr> extents);
+  bool checkElementIndices(const Tensor &data, const Tensor &indices,
+                           int64_t axis);
   mlir::Value materializeLiteral(const LiteralPtr &literal);
   Tensor record(ImportError::Kind kind, const llvm::Twine &message);
 
@@ -161,7 +192,13 @@ private:
   llvm::DenseMap<const Literal *, mlir::Value> literalValues;
   llvm::DenseMap<const Weight *, mlir::Value> weightValues;
   std::vector<LiteralPtr> keepAlive; // keys of literalValues
-  llvm::StringSet<> constraints;     // expressions that hold by constraint
+  struct SplitWeight {
+    LiteralPtr whole;
+    std::map<std::pair<int64_t, int64_t>, Tensor> parts; // by from, count
+    int64_t copied = 0;                                  // columns
+  };
+  llvm::DenseMap<const Literal *, SplitWeight> splitWeights;
+  llvm::StringSet<> constraints; // expressions that hold by constraint
   /// Elements that folding may still read and write: bounds the time and the
   /// memory that a hostile file can make us spend on constants.
   int64_t foldBudget = 64 << 20;

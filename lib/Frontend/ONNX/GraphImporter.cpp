@@ -103,21 +103,21 @@ void GraphImporter::checkOperators(ArrayRef<const onnx::NodeProto *> nodes,
 
 bool GraphImporter::bindInitializers(const onnx::GraphProto &graph,
                                      Scope &scope) {
-  if (graph.sparse_initializer_size()) {
-    b.unsupported("sparse initializers are not supported; store them densely");
-    return false;
-  }
-  for (const onnx::TensorProto &tensor : graph.initializer()) {
-    Expected<LiteralPtr> literal = file.literal(tensor);
+  auto bind = [&](const std::string &name, Expected<LiteralPtr> literal) {
     if (!literal)
       return fail(literal.takeError());
-    if (!scope.values.try_emplace(tensor.name(), tensorFromLiteral(*literal))
-             .second) {
-      b.fail("the name '" + printable(tensor.name()) +
-             "' is given to two initializers");
+    if (!scope.values.try_emplace(name, tensorFromLiteral(*literal)).second) {
+      b.fail("the name '" + printable(name) + "' is given to two initializers");
       return false;
     }
-  }
+    return true;
+  };
+  for (const onnx::TensorProto &tensor : graph.initializer())
+    if (!bind(tensor.name(), file.literal(tensor)))
+      return false;
+  for (const onnx::SparseTensorProto &sparse : graph.sparse_initializer())
+    if (!bind(sparse.values().name(), file.literal(sparse)))
+      return false;
   return true;
 }
 

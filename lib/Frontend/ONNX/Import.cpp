@@ -150,6 +150,8 @@ bool Round::run() {
   llvm::StringSet<> initializers;
   for (const onnx::TensorProto &tensor : graph.initializer())
     initializers.insert(tensor.name());
+  for (const onnx::SparseTensorProto &sparse : graph.sparse_initializer())
+    initializers.insert(sparse.values().name());
   for (const onnx::ValueInfoProto &input : graph.input())
     if (!initializers.contains(input.name()) && !addInput(input, scope))
       return false;

@@ -33,6 +33,8 @@ public:
   /// The value of a tensor message of this model; cached. The error names the
   /// tensor, not the file.
   llvm::Expected<LiteralPtr> literal(const onnx::TensorProto &tensor);
+  /// The same, made dense.
+  llvm::Expected<LiteralPtr> literal(const onnx::SparseTensorProto &sparse);
 
 private:
   ModelFile(llvm::StringRef path, SharedBuffer buffer)
@@ -47,6 +49,7 @@ private:
   onnx::ModelProto model;
   ExternalData external;
   llvm::DenseMap<const onnx::TensorProto *, LiteralPtr> literals;
+  llvm::DenseMap<const onnx::SparseTensorProto *, LiteralPtr> sparseLiterals;
 };
 
 /// The element type with ONNX's number; nullopt for those plm does not have.

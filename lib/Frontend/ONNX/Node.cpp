@@ -118,10 +118,14 @@ std::optional<SmallVector<float>> Node::floatsAttr(StringRef name) {
 }
 
 Tensor Node::tensorAttr(StringRef name) {
-  const auto *attr = typedAttribute(name, onnx::AttributeProto::TENSOR);
+  const onnx::AttributeProto *attr = attribute(name);
   if (!attr)
     return Tensor();
-  Expected<LiteralPtr> literal = file.literal(attr->t());
+  bool isSparse = attr->type() == onnx::AttributeProto::SPARSE_TENSOR;
+  if (!isSparse && attr->type() != onnx::AttributeProto::TENSOR)
+    return b.fail("attribute '" + name + "' has the wrong type");
+  Expected<LiteralPtr> literal =
+      isSparse ? file.literal(attr->sparse_tensor()) : file.literal(attr->t());
   if (literal)
     return tensorFromLiteral(*literal);
   return b.fail(literal.takeError());

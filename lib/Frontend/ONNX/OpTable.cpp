@@ -19,11 +19,16 @@ const OpTable &opTable() {
     registerGather(result);
     registerGenerate(result);
     registerReduce(result);
+    registerQuantize(result);
     registerMatMul(result);
     registerEinsum(result);
     registerNormalization(result);
     registerAttention(result);
     registerControl(result);
+    registerContribActivation(result);
+    registerContribMatMul(result);
+    registerContribNormalization(result);
+    registerContribAttention(result);
     return result;
   }();
   return table;

@@ -47,11 +47,18 @@ void registerSlice(OpTable &table);
 void registerGather(OpTable &table);
 void registerGenerate(OpTable &table);
 void registerReduce(OpTable &table);
+void registerQuantize(OpTable &table);
+void registerContribQuantize(OpTable &table);
 void registerMatMul(OpTable &table);
 void registerEinsum(OpTable &table);
 void registerNormalization(OpTable &table);
 void registerAttention(OpTable &table);
 void registerControl(OpTable &table);
+// The domain com.microsoft, after docs/ContribOperators.md of ONNX Runtime.
+void registerContribActivation(OpTable &table);
+void registerContribMatMul(OpTable &table);
+void registerContribNormalization(OpTable &table);
+void registerContribAttention(OpTable &table);
 
 } // namespace plmc::importer
 

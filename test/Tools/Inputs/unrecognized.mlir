@@ -1,7 +1,11 @@
+!x = tensor<?x4xf32, #plm.dims<"n", "4">>
+!t = tensor<4x?xf32, #plm.dims<"4", "n">>
+!s = tensor<?x?xf32, #plm.dims<"n", "n">>
 module {
-  func.func @forward(%x: tensor<?x4xf32, #plm.dims<"n", "4">> {plm.name = "x"})
-      -> (tensor<?x4xf32, #plm.dims<"n", "4">> {plm.name = "y"}) {
-    %y = plm.softmax %x axis 1 : (tensor<?x4xf32, #plm.dims<"n", "4">>) -> tensor<?x4xf32, #plm.dims<"n", "4">> loc("odd (Softmax)")
-    return %y : tensor<?x4xf32, #plm.dims<"n", "4">>
+  func.func @forward(%x: !x {plm.name = "x"}) -> (!s {plm.name = "y"}) {
+    %t = plm.transpose %x [1, 0] : (!x) -> !t
+    %s = plm.matmul %x, %t : (!x, !t) -> !s loc("scores (MatMul)")
+    %y = plm.softmax %s axis 1 : (!s) -> !s loc("odd (Softmax)")
+    return %y : !s
   }
 }

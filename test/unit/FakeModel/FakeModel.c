@@ -36,6 +36,11 @@ static void output_dims(const int64_t *dims, int64_t *shapes) {
   shapes[4] = CHANNELS;
 }
 
+static void token_dims(const int64_t *dims, int64_t *sizes) {
+  sizes[0] = dims[BATCH];
+  sizes[1] = dims[SEQUENCE];
+}
+
 /* Three steps, each of which needs the last one of all threads. */
 static void run(plm_frame *frame, int64_t thread, int64_t threads) {
   const int64_t *ids = frame->inputs[0];
@@ -112,8 +117,6 @@ plm_gen_model fake_model = {
     .num_id_checks = 1,
     .pack_mode = PLM_PACK_KEPT,
     .mask_input = 1,
-    .batch_symbol = BATCH,
-    .sequence_symbol = SEQUENCE,
     .cpu_features = 0,
     .inputs = inputs,
     .outputs = outputs,
@@ -127,5 +130,6 @@ plm_gen_model fake_model = {
     .check = check,
     .plan = plan,
     .output_dims = output_dims,
+    .token_dims = token_dims,
     .run = run,
 };

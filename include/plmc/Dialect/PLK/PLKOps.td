@@ -26,11 +26,31 @@ def PLK_WeightOp : PLK_Op<"weight", [Symbol]> {
     matrix is stored as [ceil(N / W)][K][W], the last panel padded with zeros:
     the register tile then reads its W columns of one row of K from one place.
     `transposed` sources are [N, K] and are turned while they are packed.
+
+    With `quantized`, the type of the sources (i8 or ui8), the values stay 8-bit
+    in the section and stand for (value - zero_point) * scale. Both are other
+    weights, f32 vectors: one number for each row (`axis` = 0), for each column
+    (`axis` = 1, which panels need) or for all (no `axis`). Without `zero_point`
+    it is 0.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, ArrayAttr:$sources,
                        DenseI64ArrayAttr:$shape, OptionalAttr<I64Attr>:$panel,
-                       DenseBoolArrayAttr:$transposed);
-  let assemblyFormat = "$sym_name $sources $shape (`panel` $panel^)? `transposed` $transposed attr-dict";
+                       DenseBoolArrayAttr:$transposed,
+                       OptionalAttr<TypeAttr>:$quantized,
+                       OptionalAttr<FlatSymbolRefAttr>:$scale,
+                       OptionalAttr<FlatSymbolRefAttr>:$zero_point,
+                       OptionalAttr<I64Attr>:$axis);
+  let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::ArrayAttr":$sources,
+      "::llvm::ArrayRef<int64_t>":$shape, "::mlir::IntegerAttr":$panel,
+      "::llvm::ArrayRef<bool>":$transposed), [{
+    build($_builder, $_state, name, sources, shape, panel, transposed, /*quantized=*/nullptr,
+          /*scale=*/nullptr, /*zero_point=*/nullptr, /*axis=*/nullptr);
+  }]>];
+  let extraClassDeclaration = [{
+    /// Bytes of one element.
+    int64_t getElementBytes() { return getQuantized() ? 1 : 4; }
+  }];
+  let assemblyFormat = "$sym_name $sources $shape (`panel` $panel^)? `transposed` $transposed (`quantized` $quantized^)? (`scale` $scale^)? (`zero_point` $zero_point^)? (`axis` $axis^)? attr-dict";
 }
 
 def PLK_EmbedOp : PLK_PureOp<"embed"> {
@@ -83,15 +103,17 @@ def PLK_AttentionOp : PLK_PureOp<"attention"> {
   let summary = "Ragged attention over packed rows";
   let description = [{
     Every sequence attends to its own key rows, which come first among its rows;
-    so no mask is read and no work is done for padding. Query, key and value
-    may be one buffer: the offsets name their first column in it.
+    so no mask is read and no work is done for padding. With `all_keys` every
+    row is a key. Query, key and value may be one buffer: the offsets name their
+    first column in it. `bias` is as in `plm.attention`, unpacked.
   }];
   let arguments = (ins AnyRankedTensor:$query, AnyRankedTensor:$key, AnyRankedTensor:$value,
+                       Optional<AnyRankedTensor>:$bias, UnitAttr:$all_keys,
                        I64Attr:$query_offset, I64Attr:$key_offset, I64Attr:$value_offset,
                        I64Attr:$num_heads, I64Attr:$head_size, I64Attr:$value_size,
                        F64Attr:$scale);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "$query `,` $key `,` $value attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$query `,` $key `,` $value (`bias` $bias^)? (`all_keys` $all_keys^)? attr-dict `:` functional-type(operands, results)";
 }
 
 def PLK_NormOp : PLK_PureOp<"norm"> {
@@ -112,6 +134,18 @@ def PLK_PoolOp : PLK_PureOp<"pool"> {
                        UnitAttr:$all_rows, F64Attr:$epsilon);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "$kind $input (`all_rows` $all_rows^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def PLK_KeepMaskOp : PLK_Op<"keep_mask"> {
+  let summary = "The keep mask, computed by the operations before this one";
+  let description = [{
+    `keep`, of type i1, has the elements of the mask [batch, sequence] in their
+    order. What stands before this op runs before the rows are packed and reads
+    none of them. Without this op the mask is an input (`plk.mask_input`), or
+    every position is kept.
+  }];
+  let arguments = (ins AnyRankedTensor:$keep);
+  let assemblyFormat = "$keep attr-dict `:` type($keep)";
 }
 
 def PLK_PackOp : PLK_PureOp<"pack"> {

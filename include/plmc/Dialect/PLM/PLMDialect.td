@@ -99,6 +99,12 @@ def PLM_ReduceKind : PLM_Enum<"ReduceKind", "Reduction over axes", [
   I32EnumAttrCase<"L2", 6, "l2">, I32EnumAttrCase<"SumSquare", 7, "sum_square">]>;
 def PLM_ReduceKindAttr : PLM_EnumAttr<PLM_ReduceKind, "reduce_kind">;
 
+def PLM_ScatterKind : PLM_Enum<"ScatterKind", "How an update meets what is there", [
+  I32EnumAttrCase<"Set", 0, "set">, I32EnumAttrCase<"Add", 1, "add">,
+  I32EnumAttrCase<"Mul", 2, "mul">, I32EnumAttrCase<"Max", 3, "max">,
+  I32EnumAttrCase<"Min", 4, "min">]>;
+def PLM_ScatterKindAttr : PLM_EnumAttr<PLM_ScatterKind, "scatter_kind">;
+
 def PLM_ActivationKind : PLM_Enum<"ActivationKind", "Activation function", [
   I32EnumAttrCase<"Gelu", 0, "gelu">, I32EnumAttrCase<"GeluTanh", 1, "gelu_tanh">,
   I32EnumAttrCase<"Relu", 2, "relu">, I32EnumAttrCase<"Silu", 3, "silu">,

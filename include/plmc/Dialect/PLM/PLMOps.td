@@ -132,6 +132,35 @@ def PLM_CastOp : PLM_PureOp<"cast"> {
   let hasVerifier = 1;
 }
 
+def PLM_QuantizeOp : PLM_PureOp<"quantize"> {
+  let summary = "Round to 8-bit integers (ONNX QuantizeLinear)";
+  let description = [{
+    `saturate(round_half_even(x / scale) + zero_point)`. `scale` (the input's
+    type) and `zero_point` (the result's, `i8` or `ui8`; absent = 0) are scalars,
+    or vectors along `axis` of the input.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$scale,
+                       Optional<AnyRankedTensor>:$zero_point, DefaultValuedAttr<I64Attr, "0">:$axis);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$input `scale` $scale (`zero_point` $zero_point^)? attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def PLM_DequantizeOp : PLM_PureOp<"dequantize"> {
+  let summary = "(x - zero_point) * scale (ONNX DequantizeLinear)";
+  let description = [{
+    `x` is `i8`, `ui8` or `i32`; `zero_point` has its type (absent = 0), `scale`
+    the result's; both are scalars, or vectors along `axis`. A dequantised
+    parameter that is a weight of `plm.linear` or the table of `plm.embedding`
+    stays 8-bit in the library.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$scale,
+                       Optional<AnyRankedTensor>:$zero_point, DefaultValuedAttr<I64Attr, "0">:$axis);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$input `scale` $scale (`zero_point` $zero_point^)? attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 def PLM_MatmulOp : PLM_PureOp<"matmul"> {
   let summary = "Batched matrix product with broadcast batch dimensions";
   let description = [{
@@ -230,6 +259,48 @@ def PLM_GatherNDOp : PLM_PureOp<"gather_nd"> {
   let hasVerifier = 1;
 }
 
+def PLM_ScatterNDOp : PLM_PureOp<"scatter_nd"> {
+  let summary = "Write slices by index tuples (ONNX ScatterND)";
+  let description = [{
+    A copy of `data` in which `updates` (indices[:-1] ++ data[K:]) are written,
+    or combined (`add`, `mul`, `max`, `min`), at the K-tuples of `indices`. An
+    index in [-n, n) is valid; any other refuses the run. Later updates of one
+    place win.
+  }];
+  let arguments = (ins PLM_ScatterKindAttr:$kind, AnyRankedTensor:$data,
+                       AnyRankedTensor:$indices, AnyRankedTensor:$updates);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$kind $data `,` $indices `,` $updates attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def PLM_ScatterElementsOp : PLM_PureOp<"scatter_elements"> {
+  let summary = "Write elements along an axis by index (ONNX ScatterElements)";
+  let description = [{
+    A copy of `data` in which updates[i...] is written, or combined, at the
+    place i... with indices[i...] in place of dimension `axis`. Indices as in
+    `plm.scatter_nd`.
+  }];
+  let arguments = (ins PLM_ScatterKindAttr:$kind, I64Attr:$axis, AnyRankedTensor:$data,
+                       AnyRankedTensor:$indices, AnyRankedTensor:$updates);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$kind $data `,` $indices `,` $updates `axis` $axis attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
+def PLM_ArgReduceOp : PLM_PureOp<"arg_reduce"> {
+  let summary = "Index of the largest or smallest element (ONNX ArgMax, ArgMin)";
+  let description = [{
+    `kind` is `max` or `min`; of equal elements the first counts, or the last
+    with `last`. The result is i64.
+  }];
+  let arguments = (ins PLM_ReduceKindAttr:$kind, I64Attr:$axis, UnitAttr:$keepdims,
+                       UnitAttr:$last, AnyRankedTensor:$input);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$kind $input `axis` $axis (`keepdims` $keepdims^)? (`last` $last^)? attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 def PLM_ReduceOp : PLM_PureOp<"reduce"> {
   let summary = "Reduce over axes (non-negative, ascending)";
   let arguments = (ins PLM_ReduceKindAttr:$kind, DenseI64ArrayAttr:$axes, UnitAttr:$keepdims, AnyRankedTensor:$input);
@@ -307,22 +378,27 @@ def PLM_LinearOp : PLM_PureOp<"linear"> {
   let hasVerifier = 1;
 }
 
-def PLM_AttentionOp : PLM_PureOp<"attention"> {
+def PLM_AttentionOp : PLM_PureOp<"attention", [AttrSizedOperandSegments]> {
   let summary = "Multi-head scaled dot-product attention";
   let description = [{
     `query [B, S, heads*D]`, `key [B, T, heads*D]`, `value [B, T, heads*Dv]`,
     head-major along the last dimension, give `[B, S, heads*Dv]`:
 
-        softmax(scale * Q K^T, over kept keys) V   (Vaswani et al., 2017)
+        softmax(scale * Q K^T + bias, over kept keys) V   (Vaswani et al., 2017)
 
     `mask` is a keep-mask `[B, T]` of integers, floats or booleans, non-zero =
-    keep. Without a kept key the result is 0. `num_heads` may differ from layer
-    to layer, D from Dv.
+    keep. `bias`, of the query's element type, is `[B, heads, S, T]` or 1 in
+    place of any of them: relative positions, windows, visible matrices. It may
+    hold -inf. A row without a kept key, or whose scores are all -inf, gives 0.
+    With `mask_in_bias` the bias excludes whatever the mask excludes: the mask
+    then changes nothing and only says which positions need no work.
+    `num_heads` may differ from layer to layer, D from Dv.
   }];
   let arguments = (ins AnyRankedTensor:$query, AnyRankedTensor:$key, AnyRankedTensor:$value,
-                       Optional<AnyRankedTensor>:$mask, I64Attr:$num_heads, F64Attr:$scale);
+                       Optional<AnyRankedTensor>:$mask, Optional<AnyRankedTensor>:$bias,
+                       I64Attr:$num_heads, F64Attr:$scale, UnitAttr:$mask_in_bias);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "$query `,` $key `,` $value (`mask` $mask^)? attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$query `,` $key `,` $value (`mask` $mask^)? (`bias` $bias^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 

@@ -10,6 +10,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
+#include "llvm/ADT/ArrayRef.h"
 #include <string>
 #include <vector>
 
@@ -22,15 +23,30 @@ void buildRecognitionPipeline(mlir::OpPassManager &pm);
 /// Registers plm-recognize-* and the pipeline `plm-recognize` for plmc-opt.
 void registerRecognitionPasses();
 
-/// A tensor operation that no recogniser claimed.
+/// What a recogniser would have made of it.
+enum class UnrecognizedKind {
+  Attention,
+  Norm,
+  Embedding,
+  Linear,
+  Activation,
+  Pooling
+};
+
+/// A tensor operation that a recogniser should have claimed.
 struct UnrecognizedOp {
   std::string node;   // name of the ONNX node, from the location
   std::string op;     // e.g. "plm.matmul"
   std::string reason; // why the recogniser stopped
+  UnrecognizedKind kind;
 };
-/// In program order. Cheap glue around recognised parts (reshapes of inputs,
-/// shape values) is not listed.
+/// In program order. What is generic by right (masks, relative positions,
+/// rotary angles, gates, data movement) is not listed.
 std::vector<UnrecognizedOp> findUnrecognized(mlir::ModuleOp module);
+/// How many blocks of this kind are among them; an attention, of which the
+/// softmax and the products are listed, is one.
+int64_t countUnrecognized(llvm::ArrayRef<UnrecognizedOp> left,
+                          UnrecognizedKind kind);
 
 } // namespace plmc
 

@@ -71,6 +71,41 @@ static void importElu(Node &node) {
                           below, x));
 }
 
+/// gamma * (x, or below 0, alpha * (exp(x) - 1))
+static void importSelu(Node &node) {
+  GraphBuilder &b = node.b;
+  Tensor x = node.input(0);
+  double alpha = node.floatAttr("alpha", 1.67326319217681884765625);
+  double gamma = node.floatAttr("gamma", 1.05070102214813232421875);
+  Tensor below =
+      b.mul(b.sub(b.unary(UnaryKind::Exp, x), b.scalar(x.dtype(), 1)),
+            b.scalar(x.dtype(), alpha));
+  Tensor isNegative = b.binary(BinaryKind::Le, x, b.scalar(x.dtype(), 0));
+  node.output(
+      0, b.mul(b.select(isNegative, below, x), b.scalar(x.dtype(), gamma)));
+}
+
+/// x, or below 0, alpha * (exp(x / alpha) - 1)
+static void importCelu(Node &node) {
+  GraphBuilder &b = node.b;
+  Tensor x = node.input(0);
+  Tensor alpha = b.scalar(x.dtype(), node.floatAttr("alpha", 1));
+  Tensor below = b.mul(
+      b.sub(b.unary(UnaryKind::Exp, b.div(x, alpha)), b.scalar(x.dtype(), 1)),
+      alpha);
+  node.output(0, b.select(b.binary(BinaryKind::Lt, x, b.scalar(x.dtype(), 0)),
+                          below, x));
+}
+
+/// x where it is over alpha, else 0
+static void importThresholdedRelu(Node &node) {
+  GraphBuilder &b = node.b;
+  Tensor x = node.input(0);
+  Tensor alpha = b.scalar(x.dtype(), node.floatAttr("alpha", 1));
+  node.output(0, b.select(b.binary(BinaryKind::Gt, x, alpha), x,
+                          b.scalar(x.dtype(), 0)));
+}
+
 /// slope * x below 0
 static void importPRelu(Node &node) {
   GraphBuilder &b = node.b;
@@ -123,6 +158,9 @@ void registerActivation(OpTable &table) {
   table["Swish"] = importSwish;
   table["LeakyRelu"] = importLeakyRelu;
   table["Elu"] = importElu;
+  table["Selu"] = importSelu;
+  table["Celu"] = importCelu;
+  table["ThresholdedRelu"] = importThresholdedRelu;
   table["PRelu"] = importPRelu;
   table["Mish"] = importMish;
   table["Softsign"] = importSoftsign;

@@ -44,8 +44,18 @@ static void importMod(Node &node) {
   GraphBuilder &b = node.b;
   Tensor x = node.input(0), y = node.input(1);
   bool fmod = node.intAttr("fmod", 0) != 0;
+  // Floats without fmod came late (opset 28, as 0 must not be written before):
+  // the remainder of fmod moved to the divisor's sign.
   if (isFloat(x.dtype()) && !fmod) {
-    b.fail("fmod must be 1 for floats");
+    Tensor zero = b.scalar(x.dtype(), 0);
+    Tensor rest = b.binary(BinaryKind::Mod, x, y);
+    auto isNegative = [&](const Tensor &t) {
+      return b.binary(BinaryKind::Lt, t, zero);
+    };
+    Tensor differs =
+        b.binary(BinaryKind::And, b.binary(BinaryKind::Ne, rest, zero),
+                 b.binary(BinaryKind::Xor, isNegative(rest), isNegative(y)));
+    node.output(0, b.select(differs, b.add(rest, y), rest));
     return;
   }
   // plm's integer remainder has the divisor's sign; fmod wants the dividend's.
@@ -92,6 +102,12 @@ static void importCastLike(Node &node) {
   node.output(0, node.b.cast(node.input(0), like.dtype()));
 }
 
+static void importTan(Node &node) {
+  Tensor x = node.input(0);
+  node.output(0, node.b.div(node.b.unary(UnaryKind::Sin, x),
+                            node.b.unary(UnaryKind::Cos, x)));
+}
+
 static void importIsInf(Node &node) {
   GraphBuilder &b = node.b;
   Tensor x = node.input(0), result = b.unary(UnaryKind::IsInf, x);
@@ -117,6 +133,7 @@ void registerElementwise(OpTable &table) {
   table["Ceil"] = importUnary<UnaryKind::Ceil>;
   table["Sin"] = importUnary<UnaryKind::Sin>;
   table["Cos"] = importUnary<UnaryKind::Cos>;
+  table["Tan"] = importTan;
   table["Sign"] = importUnary<UnaryKind::Sign>;
   table["Not"] = importUnary<UnaryKind::Not>;
   table["IsNaN"] = importUnary<UnaryKind::IsNaN>;

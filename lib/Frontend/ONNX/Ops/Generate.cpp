@@ -168,6 +168,33 @@ static void importOneHot(Node &node) {
   node.output(0, b.select(hot, value(1), value(0)));
 }
 
+/// Indices of what is not 0, [rank, count]: of a constant only, since count
+/// is part of the shape.
+static void importNonZero(Node &node) {
+  GraphBuilder &b = node.b;
+  Tensor x = node.input(0);
+  if (!x)
+    return;
+  LiteralPtr literal = x.literal();
+  if (!literal || literal->numElements() > (1 << 20)) {
+    b.unsupported("the shape of its result depends on the values of the "
+                  "inputs; export with a fixed mask, or without it");
+    return;
+  }
+  HostTensor host = literal->toHost();
+  SmallVector<int64_t> positions;
+  for (int64_t i = 0; i < host.numElements(); ++i)
+    if (isFloat(host.dtype) ? host.getDouble(i) != 0 : host.getInt(i) != 0)
+      positions.push_back(i);
+  int64_t rank = host.rank(), count = positions.size();
+  HostTensor result(DType::I64, {rank, count});
+  for (auto [column, position] : enumerate(positions))
+    for (int64_t axis = rank, rest = position; axis-- > 0;
+         rest /= host.shape[axis])
+      result.setInt(axis * count + column, rest % host.shape[axis]);
+  node.output(0, tensorFromLiteral(makeLiteral(std::move(result))));
+}
+
 static void importConstant(Node &node) {
   GraphBuilder &b = node.b;
   auto named = [&](HostTensor host) {
@@ -182,6 +209,8 @@ static void importConstant(Node &node) {
       tensor = tensorFromLiteral(literal);
     }
     node.output(0, tensor);
+  } else if (node.hasAttr("sparse_value")) {
+    node.output(0, node.tensorAttr("sparse_value"));
   } else if (node.hasAttr("value_float")) {
     HostTensor host(DType::F32, {});
     host.setDouble(0, node.floatAttr("value_float", 0));
@@ -212,6 +241,7 @@ void registerGenerate(OpTable &table) {
   table["Trilu"] = importTrilu;
   table["EyeLike"] = importEyeLike;
   table["OneHot"] = importOneHot;
+  table["NonZero"] = importNonZero;
 }
 
 } // namespace plmc::importer

@@ -5,50 +5,44 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "MatMulParts.h"
 #include "../OpTable.h"
 
 namespace plmc::importer {
 
-/// numpy.matmul: vectors get a dimension of 1 that the result loses again.
-static void importMatMul(Node &node) {
-  GraphBuilder &b = node.b;
-  Tensor lhs = node.input(0), rhs = node.input(1);
+Tensor matrixProduct(GraphBuilder &b, Tensor lhs, Tensor rhs) {
   if (!lhs || !rhs)
-    return;
-  if (lhs.rank() == 0 || rhs.rank() == 0) {
-    b.fail("a matrix product with a scalar");
-    return;
-  }
+    return Tensor();
+  if (lhs.rank() == 0 || rhs.rank() == 0)
+    return b.fail("a matrix product with a scalar");
   bool leftVector = lhs.rank() == 1, rightVector = rhs.rank() == 1;
   if (leftVector)
     lhs = b.reshape(lhs, {1, lhs.dim(0)});
   if (rightVector)
     rhs = b.reshape(rhs, {rhs.dim(0), 1});
   Tensor product = b.matmul(lhs, rhs);
-  if (leftVector || rightVector) {
-    Dims dims(product.dims().begin(), product.dims().end());
-    if (dims.size() < 2)
-      return;
-    if (rightVector)
-      dims.erase(dims.end() - 1);
-    if (leftVector)
-      dims.erase(dims.end() - (rightVector ? 1 : 2));
-    product = b.reshape(product, dims);
-  }
-  node.output(0, product);
+  if (!product || (!leftVector && !rightVector))
+    return product;
+  Dims dims(product.dims().begin(), product.dims().end());
+  if (rightVector)
+    dims.erase(dims.end() - 1);
+  if (leftVector)
+    dims.erase(dims.end() - (rightVector ? 1 : 2));
+  return b.reshape(product, dims);
 }
 
-/// alpha * A' * B' + beta * C
-static void importGemm(Node &node) {
+static void importMatMul(Node &node) {
+  node.output(0, matrixProduct(node.b, node.input(0), node.input(1)));
+}
+
+Tensor gemm(Node &node) {
   GraphBuilder &b = node.b;
   Tensor lhs = node.input(0), rhs = node.input(1), c = node.optionalInput(2);
   if (!lhs || !rhs)
-    return;
-  if (lhs.rank() != 2 || rhs.rank() != 2) {
-    b.fail("the operands have ranks " + llvm::Twine(lhs.rank()) + " and " +
-           llvm::Twine(rhs.rank()) + ", expected 2");
-    return;
-  }
+    return Tensor();
+  if (lhs.rank() != 2 || rhs.rank() != 2)
+    return b.fail("the operands have ranks " + llvm::Twine(lhs.rank()) +
+                  " and " + llvm::Twine(rhs.rank()) + ", expected 2");
   if (node.intAttr("transA", 0))
     lhs = b.transpose(lhs, {1, 0});
   if (node.intAttr("transB", 0))
@@ -62,8 +56,10 @@ static void importGemm(Node &node) {
       c = b.mul(c, b.scalar(c.dtype(), beta));
     result = b.add(result, c);
   }
-  node.output(0, result);
+  return result;
 }
+
+static void importGemm(Node &node) { node.output(0, gemm(node)); }
 
 void registerMatMul(OpTable &table) {
   table["MatMul"] = importMatMul;

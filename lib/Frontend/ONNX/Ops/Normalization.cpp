@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../OpTable.h"
+#include "NormalizationParts.h"
 
 using namespace llvm;
 using namespace plmc::plm;
@@ -36,19 +37,19 @@ static void layerNormStatistics(Node &node, const Tensor &x, int64_t axis,
                          b.add(variance, b.scalar(x.dtype(), epsilon))));
 }
 
-static void importLayerNormalization(Node &node) {
-  GraphBuilder &b = node.b;
-  Tensor input = node.input(0), scale = node.input(1),
-         bias = node.optionalInput(2);
-  int64_t axis = node.normalizeAxis(node.intAttr("axis", -1), input.rank());
-  double epsilon = node.floatAttr("epsilon", 1e-5f);
-  if (b.hasFailed() || !input || !scale)
-    return;
-  // stash_type 1, the default: narrow floats are normalised in f32.
-  DType dtype = input.dtype();
+/// stash_type 1, the default: narrow floats are normalised in f32.
+static DType computeType(Node &node, DType dtype) {
   bool isNarrow = dtype == DType::F16 || dtype == DType::BF16;
-  DType compute =
-      isNarrow && node.intAttr("stash_type", 1) == 1 ? DType::F32 : dtype;
+  return isNarrow && node.intAttr("stash_type", 1) == 1 ? DType::F32 : dtype;
+}
+
+Tensor layerNormalize(Node &node, const Tensor &input, const Tensor &scale,
+                      const Tensor &bias, int64_t axis, double epsilon) {
+  GraphBuilder &b = node.b;
+  axis = node.normalizeAxis(axis, input.rank());
+  if (b.hasFailed() || !input || !scale)
+    return Tensor();
+  DType dtype = input.dtype(), compute = computeType(node, dtype);
   Tensor x = b.cast(input, compute);
   layerNormStatistics(node, x, axis, epsilon);
 
@@ -63,24 +64,40 @@ static void importLayerNormalization(Node &node) {
   flat.push_back(width);
   Tensor result =
       b.layerNorm(b.reshape(x, flat), vector(scale), vector(bias), epsilon);
-  node.output(0, b.cast(b.reshape(result, input.dims()), dtype));
+  return b.cast(b.reshape(result, input.dims()), dtype);
 }
 
-/// x / sqrt(mean(x^2) + epsilon) * scale
-static void importRMSNormalization(Node &node) {
+Tensor rmsNormalize(Node &node, const Tensor &input, const Tensor &scale,
+                    int64_t axis, double epsilon) {
   GraphBuilder &b = node.b;
-  Tensor input = node.input(0), scale = node.input(1);
-  int64_t axis = node.normalizeAxis(node.intAttr("axis", -1), input.rank());
-  DType dtype = input.dtype();
-  bool isNarrow = dtype == DType::F16 || dtype == DType::BF16;
-  DType compute =
-      isNarrow && node.intAttr("stash_type", 1) == 1 ? DType::F32 : dtype;
+  axis = node.normalizeAxis(axis, input.rank());
+  if (b.hasFailed() || !input || !scale)
+    return Tensor();
+  DType dtype = input.dtype(), compute = computeType(node, dtype);
   Tensor x = b.cast(input, compute);
   Tensor square = b.reduce(ReduceKind::Mean, b.mul(x, x),
                            axesFrom(axis, x.rank()), /*keepdims=*/true);
-  Tensor epsilon = b.scalar(compute, node.floatAttr("epsilon", 1e-5f));
-  Tensor unit = b.mul(x, b.unary(UnaryKind::Rsqrt, b.add(square, epsilon)));
-  node.output(0, b.mul(b.cast(unit, dtype), scale));
+  Tensor factor =
+      b.unary(UnaryKind::Rsqrt, b.add(square, b.scalar(compute, epsilon)));
+  if (node.usesOutput(1))
+    node.output(1, factor);
+  // Mixed types (f32 input, f16 scale) have the scale's.
+  Tensor unit = b.cast(b.mul(x, factor), scale.dtype());
+  return b.mul(unit, scale);
+}
+
+static void importLayerNormalization(Node &node) {
+  Tensor input = node.input(0), scale = node.input(1),
+         bias = node.optionalInput(2);
+  node.output(0,
+              layerNormalize(node, input, scale, bias, node.intAttr("axis", -1),
+                             node.floatAttr("epsilon", 1e-5f)));
+}
+
+static void importRMSNormalization(Node &node) {
+  Tensor input = node.input(0), scale = node.input(1);
+  node.output(0, rmsNormalize(node, input, scale, node.intAttr("axis", -1),
+                              node.floatAttr("epsilon", 1e-5f)));
 }
 
 /// With running statistics: scale and shift of each channel (dimension 1).
@@ -127,6 +144,19 @@ static void importSoftmax(Node &node) {
       node, [&](Tensor x, int64_t axis) { return node.b.softmax(x, axis); });
 }
 
+/// 1 at the first of the greatest elements, 0 elsewhere.
+static void importHardmax(Node &node) {
+  GraphBuilder &b = node.b;
+  withSoftmaxAxis(node, [&](Tensor x, int64_t axis) {
+    Tensor best = b.argReduce(ReduceKind::Max, x, axis, /*keepdims=*/true,
+                              /*last=*/false);
+    Dims along(x.rank(), DimExpr(1));
+    along[axis] = x.dim(axis);
+    Tensor position = b.reshape(b.iota(DType::I64, 0, 1, along[axis]), along);
+    return b.cast(b.binary(BinaryKind::Eq, position, best), x.dtype());
+  });
+}
+
 static void importLogSoftmax(Node &node) {
   GraphBuilder &b = node.b;
   withSoftmaxAxis(node, [&](Tensor x, int64_t axis) {
@@ -159,6 +189,7 @@ void registerNormalization(OpTable &table) {
   table["RMSNormalization"] = importRMSNormalization;
   table["BatchNormalization"] = importBatchNormalization;
   table["Softmax"] = importSoftmax;
+  table["Hardmax"] = importHardmax;
   table["LogSoftmax"] = importLogSoftmax;
   table["LpNormalization"] = importLpNormalization;
 }

@@ -101,6 +101,31 @@ static void importCumSum(Node &node) {
                                node.intAttr("reverse", 0) != 0));
 }
 
+template <ReduceKind kind> static void importArg(Node &node) {
+  Tensor x = node.input(0);
+  int64_t axis = node.normalizeAxis(node.intAttr("axis", 0), x.rank());
+  node.output(0,
+              node.b.argReduce(kind, x, axis, node.intAttr("keepdims", 1) != 0,
+                               node.intAttr("select_last_index", 0) != 0));
+}
+
+/// Over all dimensions but the first two. tf2onnx writes the mean over the last
+/// of three dimensions so.
+template <ReduceKind kind> static void importGlobalPool(Node &node) {
+  Tensor x = node.input(0);
+  if (!x)
+    return;
+  if (x.rank() < 3) {
+    node.b.fail("the input has rank " + llvm::Twine(x.rank()) +
+                ", expected 3 or more");
+    return;
+  }
+  llvm::SmallVector<int64_t> axes;
+  for (int64_t axis = 2; axis < x.rank(); ++axis)
+    axes.push_back(axis);
+  node.output(0, node.b.reduce(kind, x, axes, /*keepdims=*/true));
+}
+
 void registerReduce(OpTable &table) {
   table["ReduceSum"] = importReduce<ReduceKind::Sum>;
   table["ReduceMean"] = importReduce<ReduceKind::Mean>;
@@ -112,7 +137,11 @@ void registerReduce(OpTable &table) {
   table["ReduceSumSquare"] = importReduce<ReduceKind::SumSquare>;
   table["ReduceLogSum"] = importReduceLogSum;
   table["ReduceLogSumExp"] = importReduceLogSumExp;
+  table["ArgMax"] = importArg<ReduceKind::Max>;
+  table["ArgMin"] = importArg<ReduceKind::Min>;
   table["CumSum"] = importCumSum;
+  table["GlobalAveragePool"] = importGlobalPool<ReduceKind::Mean>;
+  table["GlobalMaxPool"] = importGlobalPool<ReduceKind::Max>;
 }
 
 } // namespace plmc::importer

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionMatch.h"
+#include "Depends.h"
 
 using namespace mlir;
 using namespace plmc::plm;
@@ -31,8 +32,8 @@ static bool leadsToProduct(Value value, int &budget) {
   Operation *op = value.getDefiningOp();
   if (!op || --budget < 0)
     return false;
-  if (isa<MatmulOp>(op))
-    return true;
+  if (auto matmul = dyn_cast<MatmulOp>(op)) // not queries by a stored table
+    return dependsOnInput(matmul.getLhs()) && dependsOnInput(matmul.getRhs());
   if (isa<ReshapeOp, TransposeOp, CastOp>(op))
     return leadsToProduct(op->getOperand(0), budget);
   if (auto select = dyn_cast<SelectOp>(op))

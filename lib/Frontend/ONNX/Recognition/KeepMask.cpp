@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KeepMask.h"
+#include "Depends.h"
 #include "MaskExpression.h"
 #include <cmath>
 #include <random>
@@ -39,11 +40,16 @@ struct Probe {
 
 class Prover {
 public:
-  explicit Prover(const MaskQuestion &question) : question(question) {}
+  explicit Prover(const MaskQuestion &question)
+      : question(question), terms(question.terms) {}
+  Prover(const MaskQuestion &question, BlockArgument argument)
+      : question(question), expression(argument), impliedOnly(true) {}
   Expected<Value> run();
+  Error runImplied();
 
 private:
   Error checkArgument();
+  Error checkAll();
   std::vector<DimValues> sizes() const;
   std::vector<HostTensor> arguments(int64_t batch, int64_t keys);
   Error check(const Probe &probe);
@@ -53,7 +59,10 @@ private:
                 const llvm::DenseMap<Value, HostTensor> &values);
 
   const MaskQuestion &question;
+  std::vector<MaskTerm> terms; // those of the question that are looked at
   MaskExpression expression;
+  /// Only what is 0 in the argument has to be excluded.
+  bool impliedOnly = false;
   std::mt19937 random{1}; // same probes in every run
   bool keptAny = false, excludedAny = false;
 };
@@ -137,7 +146,7 @@ Error Prover::checkArgument() {
 /// length, whichever they are.
 std::vector<DimValues> Prover::sizes() const {
   std::set<std::string> symbols = expression.symbols();
-  for (const MaskTerm &term : question.terms)
+  for (const MaskTerm &term : terms)
     for (int factor : question.table.flatten(term.layout))
       for (const std::string &symbol : question.table.size(factor).symbols())
         symbols.insert(symbol);
@@ -204,7 +213,7 @@ Error Prover::compare(const Probe &probe,
   factors.append(question.key);
   bool known = note(factors);
   std::vector<TermReader> readers;
-  for (const MaskTerm &term : question.terms) {
+  for (const MaskTerm &term : terms) {
     const HostTensor &value = values.find(term.value)->second;
     if (value.rank() > int64_t(term.layout.size()))
       return refuse("the mask has more dimensions than the scores");
@@ -238,11 +247,18 @@ Error Prover::compare(const Probe &probe,
       argumentIndex = argumentIndex * extents[i] + position[factors[i]];
 
     bool excluded = false, neutral = true, bad = false;
-    for (const auto &[term, reader] : llvm::zip(question.terms, readers)) {
+    for (const auto &[term, reader] : llvm::zip(terms, readers)) {
       Effect effect = reader.effect(reader.at(position));
       excluded |= effect == Effect::Exclude && !term.afterSoftmax;
       neutral &= effect == Effect::Keep;
       bad |= effect == Effect::Bad;
+    }
+    bool keep =
+        !expression.argument() || probe.argument.getDouble(argumentIndex) != 0;
+    if (impliedOnly) {
+      if (!keep && !excluded)
+        return refuse("the mask does not exclude padding");
+      continue;
     }
     if (bad || (!excluded && !neutral))
       return refuse("the mask does more than keep or exclude: it neither "
@@ -250,10 +266,7 @@ Error Prover::compare(const Probe &probe,
                     llvm::Twine(int64_t(excludedBelow)));
     keptAny |= !excluded;
     excludedAny |= excluded;
-    if (!expression.argument())
-      continue;
-    bool keep = probe.argument.getDouble(argumentIndex) != 0;
-    if (keep == excluded)
+    if (expression.argument() && keep == excluded)
       return refuse("the mask is not 'input is 1 at the key's position': it "
                     "depends on the query, or on something else");
   }
@@ -312,14 +325,9 @@ Error Prover::checkThreshold() {
   return Error::success();
 }
 
-Expected<Value> Prover::run() {
-  if (question.terms.empty())
-    return Value();
-  for (const MaskTerm &term : question.terms)
-    if (Error error = expression.add(term.value))
-      return std::move(error);
+Error Prover::checkAll() {
   if (Error error = checkArgument())
-    return std::move(error);
+    return error;
   for (const DimValues &dims : sizes()) {
     auto batch = question.table.product(question.batch).evaluate(dims);
     auto keys = question.table.product(question.key).evaluate(dims);
@@ -328,8 +336,19 @@ Expected<Value> Prover::run() {
       return refuse("the mask's dimensions are too large to analyse");
     for (HostTensor &argument : arguments(*batch, *keys))
       if (Error error = check({dims, std::move(argument)}))
-        return std::move(error);
+        return error;
   }
+  return Error::success();
+}
+
+Expected<Value> Prover::run() {
+  if (terms.empty())
+    return Value();
+  for (const MaskTerm &term : terms)
+    if (Error error = expression.add(term.value))
+      return std::move(error);
+  if (Error error = checkAll())
+    return std::move(error);
   if (expression.argument()) {
     if (Error error = checkOtherUses())
       return std::move(error);
@@ -342,7 +361,31 @@ Expected<Value> Prover::run() {
   return refuse("the mask excludes positions, but no model input says which");
 }
 
+Error Prover::runImplied() {
+  for (const MaskTerm &term : question.terms) {
+    if (term.afterSoftmax || !dependsOn(term.value, expression.argument()))
+      continue;
+    if (Error error = expression.add(term.value))
+      llvm::consumeError(std::move(error));
+    else
+      terms.push_back(term);
+  }
+  if (terms.empty())
+    return refuse("the mask cannot be analysed");
+  // A float may be a score between 0 and 1 that a threshold decides about.
+  if (isa<FloatType>(typeOf(expression.argument()).getElementType()))
+    return refuse("a float input is no keep mask of other masks");
+  if (Error error = checkAll())
+    return error;
+  return checkOtherUses();
+}
+
 } // namespace
+
+Error proveExcludesPadding(const MaskQuestion &question,
+                           BlockArgument argument) {
+  return Prover(question, argument).runImplied();
+}
 
 Expected<Value> proveKeepMask(const MaskQuestion &question) {
   return Prover(question).run();

@@ -37,7 +37,9 @@
 // "Excluded" is a score lowered by 1000 or more, where exp underflows to 0 in
 // f32 as long as scores differ by less than some 900. Masks that depend on
 // the query (causal, windows, 3-D visible matrices) and on two inputs are
-// refused with the reason.
+// refused with the reason; they become the bias of the attention
+// (AttentionBias.h), beside the keep mask that they may imply
+// (proveExcludesPadding).
 //
 //===----------------------------------------------------------------------===//
 
@@ -82,6 +84,13 @@ struct MaskQuestion {
 /// together, or a null Value when they keep everything. The error is the
 /// reason, fit for plm.unrecognized.
 llvm::Expected<mlir::Value> proveKeepMask(const MaskQuestion &question);
+
+/// Proves less of more masks: wherever `argument`, [batch, key], is 0, the
+/// terms exclude the score, whatever else they do (a window, a second input).
+/// Terms that cannot be analysed are left out; they are taken to be moderate
+/// numbers, as relative positions are. The error is the reason.
+llvm::Error proveExcludesPadding(const MaskQuestion &question,
+                                 mlir::BlockArgument argument);
 
 } // namespace plmc::recognition
 

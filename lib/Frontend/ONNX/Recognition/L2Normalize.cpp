@@ -20,11 +20,15 @@ static bool isL2(const RowFunction &function, double epsilon) {
   for (const Row &x :
        {randomRow(function.width(), 1, 1),
         randomRow(function.width(), 2, 50, 9),
-        randomRow(function.width(), 3, epsilon / function.width()),
+        randomRow(function.width(), 3,
+                  (epsilon > 0 ? epsilon : 1e-6) / function.width()),
         Row(function.width(), 0.0)}) {
     double square = 0;
     for (double v : x)
       square += v * v;
+    // 0 / 0 is NaN on both sides.
+    if (epsilon == 0 && square == 0)
+      continue;
     Row expected = x;
     for (double &v : expected)
       v /= std::max(std::sqrt(square), epsilon);
@@ -50,6 +54,7 @@ bool recognizeL2Normalize(ReduceOp anchor) {
       for (double scalar : function->scalars())
         if (scalar > 0 && scalar < 1)
           epsilons.append({scalar, std::sqrt(scalar)});
+      epsilons.push_back(0);
       for (double epsilon : epsilons) {
         if (!isL2(*function, epsilon))
           continue;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "MaskExpression.h"
+#include "Depends.h"
 #include "IndexValue.h"
 
 using namespace mlir;
@@ -56,6 +57,8 @@ Expected<MaskClass> MaskExpression::classify(Value value) {
   if (!isa<RankedTensorType>(value.getType()))
     return refuse("the mask is not a tensor");
   if (auto argument = dyn_cast<BlockArgument>(value)) {
+    if (given && arg != argument)
+      return MaskClass::Foreign;
     if (arg && arg != argument)
       return refuse("the mask depends on more than one model input");
     arg = argument;
@@ -67,14 +70,35 @@ Expected<MaskClass> MaskExpression::classify(Value value) {
   if (depth > 256 || order.size() > 512)
     return refuse("the mask expression is too large to analyse");
   ++depth;
+  size_t mark = order.size();
   Expected<MaskClass> result = classifyOp(value.getDefiningOp());
   --depth;
+  if (given && (!result || *result == MaskClass::Foreign) &&
+      !dependsOn(value, arg)) {
+    llvm::consumeError(result.takeError());
+    return setFree(value, mark);
+  }
   if (!result)
     return result;
   noteSymbols(value.getDefiningOp());
   order.push_back(value.getDefiningOp());
   classes[value] = *result;
   return result;
+}
+
+MaskClass MaskExpression::setFree(Value value, size_t mark) {
+  for (size_t i = mark; i < order.size(); ++i)
+    classes.erase(order[i]->getResult(0));
+  order.resize(mark);
+  MaskClass kind = MaskClass::Foreign;
+  if (typeOf(value).getElementType().isInteger(1)) {
+    kind = MaskClass::Data;
+    conditions.push_back(value);
+    for (const DimExpr &dim : dimsOf(value))
+      noteSymbols(dim);
+  }
+  classes[value] = kind;
+  return kind;
 }
 
 /// Elementwise: positions and mask values must not meet, and positions must
@@ -85,6 +109,8 @@ Expected<MaskClass> MaskExpression::classifyElementwise(Operation *op) {
     Expected<MaskClass> kind = classify(operand);
     if (!kind)
       return kind;
+    if (*kind == MaskClass::Foreign)
+      return refuse("the mask depends on more than one model input");
     index |= *kind == MaskClass::Index;
     data |= *kind == MaskClass::Data;
   }
@@ -155,12 +181,34 @@ Expected<MaskClass> MaskExpression::classifyOp(Operation *op) {
                 ", which is not elementwise");
 }
 
+Expected<HostTensor> MaskExpression::anyCondition(Value value,
+                                                  const DimValues &dims) {
+  llvm::SmallVector<int64_t, 4> shape;
+  int64_t total = 1;
+  for (const DimExpr &dim : dimsOf(value)) {
+    std::optional<int64_t> size = dim.evaluate(dims);
+    if (!size || *size < 0 || __builtin_mul_overflow(total, *size, &total) ||
+        total > 1 << 26)
+      return refuse("the mask is too large to analyse");
+    shape.push_back(*size);
+  }
+  HostTensor tensor(DType::Bool, shape);
+  for (int64_t i = 0, count = tensor.numElements(); i < count; ++i)
+    tensor.setInt(i, random() & 1);
+  return tensor;
+}
+
 Expected<llvm::DenseMap<Value, HostTensor>>
-MaskExpression::evaluate(const HostTensor &argument,
-                         const DimValues &dims) const {
+MaskExpression::evaluate(const HostTensor &argument, const DimValues &dims) {
   llvm::DenseMap<Value, HostTensor> values;
   if (arg)
     values[arg] = argument;
+  for (Value condition : conditions) {
+    Expected<HostTensor> any = anyCondition(condition, dims);
+    if (!any)
+      return any.takeError();
+    values[condition] = std::move(*any);
+  }
   for (Operation *op : order) {
     llvm::SmallVector<HostTensor> operands;
     for (Value operand : op->getOperands())

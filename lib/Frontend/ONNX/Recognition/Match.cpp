@@ -59,6 +59,25 @@ bool isWeight(Value value) {
   return isa_and_present<GetParameterOp, ConstantOp>(value.getDefiningOp());
 }
 
+bool isParameterView(Value value) {
+  for (int steps = 0; steps < 32; ++steps) {
+    if (isWeight(value))
+      return true;
+    if (!isa_and_present<ReshapeOp, TransposeOp, SliceOp>(
+            value.getDefiningOp()) ||
+        !typeOf(value).hasStaticShape())
+      return false;
+    value = value.getDefiningOp()->getOperand(0);
+  }
+  return false;
+}
+
+bool isStoredMatrix(Value value) {
+  if (auto dequantize = value.getDefiningOp<DequantizeOp>())
+    return llvm::all_of(dequantize->getOperands(), isParameterView);
+  return isWeight(value);
+}
+
 std::optional<HostTensor> weightValue(Value value, int64_t limit) {
   if (!isWeight(value) || !typeOf(value).hasStaticShape() ||
       typeOf(value).getNumElements() > limit)

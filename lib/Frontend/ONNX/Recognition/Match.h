@@ -26,6 +26,9 @@ using Dims = llvm::SmallVector<DimExpr>;
 /// The attribute that says why a recogniser stopped at an op.
 inline constexpr llvm::StringLiteral unrecognizedAttr = "plm.unrecognized";
 
+/// On a view of a parameter: how the name of what it becomes ends.
+inline constexpr llvm::StringLiteral viewNameAttr = "plm.view";
+
 mlir::RankedTensorType typeOf(mlir::Value value);
 Dims dimsOf(mlir::Value value);
 DimExpr productOf(llvm::ArrayRef<DimExpr> dims);
@@ -38,6 +41,11 @@ std::string nodeName(mlir::Location location);
 
 /// True for what is the same in every run: a parameter or a constant.
 bool isWeight(mlir::Value value);
+/// A weight, or reshapes, transposes and windows of one: what
+/// plm-settle-parameters can store.
+bool isParameterView(mlir::Value value);
+/// A weight, or an 8-bit one with its scales taken in.
+bool isStoredMatrix(mlir::Value value);
 /// The value of a weight; nullopt when it is none, is larger than `limit`
 /// elements, or its bytes are not there.
 std::optional<HostTensor> weightValue(mlir::Value value,

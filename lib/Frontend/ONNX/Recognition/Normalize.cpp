@@ -32,6 +32,7 @@ struct Normalize : public plmc::impl::NormalizePassBase<Normalize> {
     RewritePatternSet patterns(&getContext());
     recognition::populateElementwisePatterns(patterns);
     recognition::populateViewPatterns(patterns);
+    recognition::populateLinearPatterns(patterns);
     GreedyRewriteConfig config;
     config.setMaxIterations(64);
     // Not converging leaves valid IR that is merely less normal.

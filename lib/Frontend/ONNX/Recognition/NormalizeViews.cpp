@@ -76,6 +76,37 @@ struct BroadcastOfBroadcast : OpRewritePattern<BroadcastOp> {
   }
 };
 
+/// One place along a dimension that is no symbol, taken by a gather: a window.
+struct GatherOfOne : OpRewritePattern<GatherOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(GatherOp op,
+                                PatternRewriter &rewriter) const override {
+    Dims dims = dimsOf(op.getData());
+    int64_t axis = op.getAxis();
+    std::optional<int64_t> size = dims[axis].constant();
+    std::optional<double> index = scalarOf(op.getIndices());
+    if (isWeight(op.getData()) || !isFloatTensor(op.getData()) || !size ||
+        !index || *index < -*size || *index >= *size ||
+        !productOf(dimsOf(op.getIndices())).isConstant(1))
+      return failure();
+    llvm::SmallVector<Attribute> starts(dims.size(),
+                                        rewriter.getStringAttr("0"));
+    starts[axis] = rewriter.getStringAttr(
+        std::to_string(int64_t(*index) + (*index < 0 ? *size : 0)));
+    dims[axis] = DimExpr(1);
+    Value window =
+        SliceOp::create(rewriter, op.getLoc(),
+                        makeTensorType(dims, op.getType().getElementType()),
+                        rewriter.getArrayAttr(starts),
+                        rewriter.getDenseI64ArrayAttr(
+                            llvm::SmallVector<int64_t>(dims.size(), 1)),
+                        op.getData());
+    rewriter.replaceOp(
+        op, reshapeTo(rewriter, op.getLoc(), window, dimsOf(op.getResult())));
+    return success();
+  }
+};
+
 struct SingleConcat : OpRewritePattern<ConcatOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(ConcatOp op,
@@ -231,7 +262,7 @@ struct SinkMergeBelowBinary : OpRewritePattern<BinaryOp> {
 
 void recognition::populateViewPatterns(RewritePatternSet &patterns) {
   patterns.add<SimplifyViewChain<ReshapeOp>, SimplifyViewChain<TransposeOp>,
-               BroadcastOfBroadcast, SingleConcat, DropBroadcast<BinaryOp>,
-               DropBroadcast<SelectOp>, SinkMerge, SinkMergeBelowBinary>(
-      patterns.getContext());
+               BroadcastOfBroadcast, GatherOfOne, SingleConcat,
+               DropBroadcast<BinaryOp>, DropBroadcast<SelectOp>, SinkMerge,
+               SinkMergeBelowBinary>(patterns.getContext());
 }

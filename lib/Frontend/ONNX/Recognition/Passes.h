@@ -21,6 +21,11 @@ namespace plmc::recognition {
 void populateElementwisePatterns(mlir::RewritePatternSet &patterns);
 /// Reshapes, transposes, broadcasts and where they stand.
 void populateViewPatterns(mlir::RewritePatternSet &patterns);
+/// Biases join the linear layer before them.
+void populateLinearPatterns(mlir::RewritePatternSet &patterns);
+
+/// Arithmetic on 8-bit parameters becomes plm.dequantize.
+void populateQuantizedWeightPatterns(mlir::RewritePatternSet &patterns);
 
 /// Replaces the L2 normalisation that this reduction over the last dimension
 /// is part of, in whatever spelling; false when there is none.

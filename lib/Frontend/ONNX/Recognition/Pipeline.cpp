@@ -16,7 +16,10 @@ namespace plmc {
 } // namespace plmc
 
 void plmc::buildRecognitionPipeline(mlir::OpPassManager &pm) {
+  pm.addPass(createPromoteFloatsPass());
   pm.addPass(createNormalizePass());
+  pm.addPass(mlir::createCSEPass());
+  pm.addPass(createRecognizeQuantizedPass());
   pm.addPass(mlir::createCSEPass());
   // Norms and activations first: they need no other part, and their products
   // of small numbers would only be in the way.
@@ -25,11 +28,13 @@ void plmc::buildRecognitionPipeline(mlir::OpPassManager &pm) {
   pm.addPass(createRecognizeLinearPass());
   // With linear recognised, reshapes sink through it.
   pm.addPass(createNormalizePass());
+  pm.addPass(createSplitLinearPass());
   pm.addPass(createRecognizeAttentionPass());
   pm.addPass(createRecognizeEmbeddingPass());
   pm.addPass(createRecognizePoolingPass());
   // The views that recognition put around its ops cancel out now.
   pm.addPass(createNormalizePass());
+  pm.addPass(createSettleParametersPass());
   pm.addPass(mlir::createCSEPass());
 }
 

@@ -32,13 +32,22 @@ constexpr ActivationKind kinds[] = {
     ActivationKind::Silu, ActivationKind::Tanh,     ActivationKind::Sigmoid};
 
 /// How far exported constants (sqrt(2), 0.7978845608) may be rounded. Far
-/// below the 5e-4 between GELU and its tanh approximation.
-double toleranceFor(Type element) {
-  return element.isF16() ? 1e-4 : element.isBF16() ? 2e-4 : 1e-6;
+/// below the 5e-4 between GELU and its tanh approximation. A model that was
+/// stored in half precision computes in f32 by now, but its constants still
+/// have 11 bits.
+double toleranceFor(const RowFunction &function) {
+  bool half = llvm::all_of(function.scalars(), [](double scalar) {
+    llvm::APFloat value(scalar);
+    bool inexact = false;
+    value.convert(llvm::APFloat::IEEEhalf(), llvm::APFloat::rmNearestTiesToEven,
+                  &inexact);
+    return !inexact;
+  });
+  return half ? 1e-4 : 1e-6;
 }
 
-std::optional<ActivationKind> identify(const RowFunction &function,
-                                       double tolerance) {
+std::optional<ActivationKind> identify(const RowFunction &function) {
+  double tolerance = toleranceFor(function);
   std::optional<ActivationKind> best;
   for (ActivationKind kind : kinds) {
     double error = 0;
@@ -76,7 +85,6 @@ bool isAnchor(Operation *op) {
 
 bool recognize(Operation *anchor) {
   Value start = anchor->getResult(0);
-  double tolerance = toleranceFor(typeOf(start).getElementType());
   llvm::SmallVector<Value> inputs = inputCandidates(start, 8);
   // The farthest result first: x * 0.5 * (...) rather than a part of it.
   llvm::SmallVector<Value> results = resultCandidates(start, dimsOf(start), 6);
@@ -88,7 +96,7 @@ bool recognize(Operation *anchor) {
           RowFunction::build(result, input, /*reductions=*/false);
       if (!function)
         continue;
-      std::optional<ActivationKind> kind = identify(*function, tolerance);
+      std::optional<ActivationKind> kind = identify(*function);
       if (!kind)
         continue;
       if (auto op = result.getDefiningOp<ActivationOp>())
@@ -117,7 +125,8 @@ struct RecognizeActivation
         left.push_back(anchor);
     for (Operation *anchor : left) // erased below only if unused
       if (auto unary = dyn_cast<UnaryOp>(anchor))
-        setReason(unary, "no activation function known to us around it");
+        if (unary.getKind() == UnaryKind::Erf)
+          setReason(unary, "no activation function known to us around it");
     eraseDeadOps(getOperation());
   }
 };

@@ -7,13 +7,13 @@
 //
 // For every softmax over the last dimension: match the score product and the
 // value products (AttentionMatch.h), find out which axes are batch, heads and
-// features (Layout.h), prove the mask (KeepMask.h), and put a plm.attention in
-// the place of each value product. Its operands and result are views of what
+// features (Layout.h), divide what acts on the scores into a keep mask and a
+// bias (AttentionBias.h), and put a plm.attention in the place of each value product. Its operands and result are views of what
 // was there; plm-normalize then removes the views that cancel out.
 //
 //===----------------------------------------------------------------------===//
 
-#include "AttentionAxes.h"
+#include "AttentionBias.h"
 #include "AttentionMatch.h"
 #include "Passes.h"
 #include <cmath>
@@ -62,7 +62,7 @@ private:
   std::vector<View> query, key;
   Factors features;
   AttentionAxes axes;
-  Value mask;
+  MaskAndBias mask;
 };
 
 Error AttentionRewriter::match() {
@@ -140,10 +140,10 @@ Error AttentionRewriter::proveMask() {
   std::vector<MaskTerm> terms = scores.terms;
   for (const ValuesMatch &values : products)
     terms.insert(terms.end(), values.terms.begin(), values.terms.end());
-  Expected<Value> proof = proveKeepMask({table, terms, axes.batch, axes.key});
-  if (!proof)
-    return proof.takeError();
-  mask = *proof;
+  Expected<MaskAndBias> divided = divideMask(table, terms, axes);
+  if (!divided)
+    return divided.takeError();
+  mask = std::move(*divided);
   return Error::success();
 }
 
@@ -234,11 +234,18 @@ Error AttentionRewriter::rewrite(const ValuesMatch &values) {
                   heads * table.product(width)};
   if (!resultDims.back().isConstant())
     return refuse("the head size of the values is not constant");
+  Expected<Value> bias =
+      buildBias(builder, softmax.getLoc(), table, mask.terms, axes,
+                typeOf(matmul.getResult()).getElementType());
+  if (!bias)
+    return bias.takeError();
   auto attention = AttentionOp::create(
       builder, softmax.getLoc(),
       makeTensorType(resultDims, typeOf(matmul.getResult()).getElementType()),
-      *q, *k, *v, mask, builder.getI64IntegerAttr(*heads.constant()),
-      builder.getF64FloatAttr(scale));
+      *q, *k, *v, mask.mask, *bias,
+      builder.getI64IntegerAttr(*heads.constant()),
+      builder.getF64FloatAttr(scale),
+      mask.maskInBias ? builder.getUnitAttr() : UnitAttr());
   Factors order = axes.batch;
   order.append(axes.query);
   order.append(axes.heads);

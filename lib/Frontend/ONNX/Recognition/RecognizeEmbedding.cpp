@@ -10,15 +10,23 @@
 //   sequence and no input influences them (IndexValue.h);
 // * one row of the table, broadcast, when they are all the same number, as
 //   token types are in models exported without that input;
-// * plm.embedding when they are a model input, perhaps cast or reshaped.
+// * plm.embedding when they come from the inputs and are never negative
+//   (ValueRange.h), whatever is done to them before: cast, clipped, counted
+//   up along the tokens that are no padding. Code that wraps negative ids by
+//   hand, where(ids < 0, ids + V, ids), is taken off first.
 // A slice of such a parameter whose length varies is plm.position_embedding
-// too.
+// too, and so is a product of one-hot rows with a table, as TensorFlow looks up
+// token types: that is a comparison of ids with 0, 1, 2, ...
+//
+// What no input influences and is no row of positions (the buckets of relative
+// positions) stays a gather: it is part of something else.
 //
 //===----------------------------------------------------------------------===//
 
 #include "IndexValue.h"
 #include "Passes.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "ValueRange.h"
+#include "llvm/ADT/DenseSet.h"
 
 namespace plmc {
 #define GEN_PASS_DEF_RECOGNIZEEMBEDDINGPASS
@@ -32,20 +40,46 @@ using namespace plmc::recognition;
 
 namespace {
 
-/// The model input that the ids are, moved and cast at most.
-bool comesFromInput(Value ids) {
-  for (int steps = 0; steps < 32; ++steps) {
-    if (isa<BlockArgument>(ids))
+/// True if an argument of the function is among what the value comes from.
+bool dependsOnInput(Value value) {
+  llvm::SmallVector<Value> pending{value};
+  llvm::DenseSet<Value> seen;
+  while (!pending.empty()) {
+    Value next = pending.pop_back_val();
+    if (!seen.insert(next).second)
+      continue;
+    if (isa<BlockArgument>(next))
       return true;
-    Operation *op = ids.getDefiningOp();
-    if (!isa<CastOp, ReshapeOp, TransposeOp, BroadcastOp, SliceOp>(op))
-      return false;
-    if (auto cast = dyn_cast<CastOp>(op))
-      if (!isa<IntegerType>(typeOf(cast.getInput()).getElementType()))
-        return false;
-    ids = op->getOperand(0);
+    pending.append(next.getDefiningOp()->operand_begin(),
+                   next.getDefiningOp()->operand_end());
   }
   return false;
+}
+
+/// x of where(x < 0, ..., x), x never negative.
+Value skipNegativeGuard(Value ids) {
+  auto select = ids.getDefiningOp<SelectOp>();
+  auto test =
+      select ? select.getCondition().getDefiningOp<BinaryOp>() : BinaryOp();
+  if (!test || scalarOf(test.getRhs()) != 0.0)
+    return ids;
+  Value x = test.getLhs();
+  bool negative = test.getKind() == BinaryKind::Lt;
+  if ((!negative && test.getKind() != BinaryKind::Ge) ||
+      x != (negative ? select.getOnFalse() : select.getOnTrue()) ||
+      x.getType() != ids.getType() || !(rangeOf(x).low >= 0))
+    return ids;
+  return x;
+}
+
+/// A cast to the type of ids that code generation reads.
+Value asIds(OpBuilder &builder, Value ids) {
+  Type element = typeOf(ids).getElementType();
+  if (element.isInteger(32) || element.isInteger(64))
+    return ids;
+  return CastOp::create(builder, ids.getLoc(),
+                        makeTensorType(dimsOf(ids), builder.getIntegerType(64)),
+                        ids);
 }
 
 /// The run must be refused where the original gather would have refused it.
@@ -121,23 +155,100 @@ bool recognizeConstantRow(GatherOp op, const IndexValue &ids) {
 
 void recognize(GatherOp op) {
   if (op.getAxis() != 0 || typeOf(op.getData()).getRank() != 2 ||
-      !isWeight(op.getData()) || !isFloatTensor(op.getData()))
+      !isStoredMatrix(op.getData()) || !isFloatTensor(op.getData()))
     return;
-  if (std::optional<IndexValue> ids = analyzeIndex(op.getIndices())) {
+  if (std::optional<IndexValue> ids = analyzeIndex(op.getIndices()))
     if (recognizePositions(op, *ids) || recognizeConstantRow(op, *ids))
       return;
-    setReason(op, "the ids are neither positions 0, 1, 2, ... nor one number");
+  if (!dependsOnInput(op.getIndices()))
     return;
-  }
-  if (!comesFromInput(op.getIndices())) {
-    setReason(op, "the ids of this lookup are computed from the inputs");
+  Value ids = skipNegativeGuard(op.getIndices());
+  if (!(rangeOf(ids).low >= 0)) {
+    setReason(op, "the ids of this lookup are computed, and may be negative");
     return;
   }
   OpBuilder builder(op);
   op.getResult().replaceAllUsesWith(
-      EmbeddingOp::create(builder, op.getLoc(), op.getType(), op.getIndices(),
-                          op.getData())
+      EmbeddingOp::create(builder, op.getLoc(), op.getType(),
+                          asIds(builder, ids), op.getData())
           .getResult());
+}
+
+//===----------------------------------------------------------------------===//
+// One-hot rows times a table
+//===----------------------------------------------------------------------===//
+
+/// The ids [...] of one-hot rows [..., V]: eq(ids[..., 1], 0..V-1), as number
+/// 1 where it holds and 0 elsewhere. Null for anything else.
+Value idsOfOneHot(Value rows, OpBuilder &builder) {
+  for (int steps = 0; steps < 8; ++steps) {
+    if (auto cast = rows.getDefiningOp<CastOp>()) {
+      rows = cast.getInput();
+      continue;
+    }
+    auto select = rows.getDefiningOp<SelectOp>();
+    if (!select)
+      break;
+    if (scalarOf(select.getOnTrue()) != 1.0 ||
+        scalarOf(select.getOnFalse()) != 0.0 ||
+        dimsOf(select.getCondition()) != dimsOf(rows))
+      return {};
+    rows = select.getCondition();
+  }
+  auto equal = rows.getDefiningOp<BinaryOp>();
+  if (!equal || equal.getKind() != BinaryKind::Eq)
+    return {};
+  Dims dims = dimsOf(rows);
+  Value ids = equal.getLhs(), counted = equal.getRhs();
+  auto isCounted = [&](Value value) {
+    std::optional<IndexValue> index = analyzeIndex(value);
+    if (!index || !index->base.isConstant(0) ||
+        dimsOf(value).back() != dims.back())
+      return false;
+    Dims steps = index->steps;
+    return !steps.empty() && steps.pop_back_val().isConstant(1) &&
+           llvm::all_of(steps,
+                        [](const DimExpr &step) { return step.isConstant(0); });
+  };
+  if (!isCounted(counted))
+    std::swap(ids, counted);
+  Dims thin = dims;
+  thin.back() = DimExpr(1);
+  if (!isCounted(counted) || dimsOf(ids) != thin ||
+      !isa<IntegerType>(typeOf(ids).getElementType()) ||
+      typeOf(ids).getElementTypeBitWidth() < 32)
+    return {};
+  thin.pop_back();
+  if (auto reshape = ids.getDefiningOp<ReshapeOp>())
+    ids = skipNegativeGuard(reshape.getInput());
+  else
+    ids = skipNegativeGuard(ids);
+  return reshapeTo(builder, ids.getLoc(), ids, thin);
+}
+
+/// An id outside [0, V) gave a row of zeros, and is refused from here on, as
+/// it is by every other spelling.
+void recognizeOneHot(Operation *op) {
+  Value rows = op->getOperand(0), table = op->getOperand(1), bias;
+  if (auto linear = dyn_cast<LinearOp>(op)) {
+    if (linear.getTransposed())
+      return;
+    bias = linear.getBias();
+  }
+  if (typeOf(table).getRank() != 2 || !isStoredMatrix(table) ||
+      !isFloatTensor(table) || dimsOf(rows).back() != dimsOf(table)[0])
+    return;
+  OpBuilder builder(op);
+  Value ids = idsOfOneHot(rows, builder);
+  if (!ids || !(rangeOf(ids).low >= 0))
+    return;
+  Value result =
+      EmbeddingOp::create(builder, op->getLoc(), op->getResult(0).getType(),
+                          asIds(builder, ids), table);
+  if (bias)
+    result = BinaryOp::create(builder, op->getLoc(), typeOf(result),
+                              BinaryKind::Add, result, bias);
+  op->getResult(0).replaceAllUsesWith(result);
 }
 
 /// table[offset : offset + length] with a length that varies: positions that a
@@ -173,6 +284,12 @@ struct RecognizeEmbedding
     getOperation().walk([&](GatherOp op) { gathers.push_back(op); });
     for (GatherOp gather : gathers)
       recognize(gather);
+    llvm::SmallVector<Operation *> products;
+    getOperation().walk([&](Operation *op) {
+      if (isa<LinearOp, MatmulOp>(op))
+        products.push_back(op);
+    });
+    llvm::for_each(products, recognizeOneHot);
     getOperation().walk([](SliceOp op) { recognizeSlice(op); });
     eraseDeadOps(getOperation());
   }

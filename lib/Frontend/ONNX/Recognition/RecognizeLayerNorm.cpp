@@ -150,6 +150,20 @@ bool recognize(ReduceOp anchor) {
   return false;
 }
 
+/// A mean, or a sum that is divided by the number of features.
+bool isMeanOfFeatures(ReduceOp op) {
+  std::optional<int64_t> width = dimsOf(op.getInput()).back().constant();
+  if (!width || *width < 2)
+    return false;
+  if (op.getKind() == ReduceKind::Mean)
+    return true;
+  return llvm::any_of(op->getUsers(), [&](Operation *user) {
+    auto scaled =
+        isa<BinaryOp>(user) ? matchScaling(user->getResult(0)) : std::nullopt;
+    return scaled && std::fabs(scaled->scalar * *width - 1) < 1e-5;
+  });
+}
+
 struct RecognizeLayerNorm
     : public plmc::impl::RecognizeLayerNormPassBase<RecognizeLayerNorm> {
   void runOnOperation() override {
@@ -168,7 +182,7 @@ struct RecognizeLayerNorm
         continue;
     eraseDeadOps(getOperation());
     getOperation().walk([&](ReduceOp op) {
-      if (llvm::is_contained(anchors, op))
+      if (llvm::is_contained(anchors, op) && isMeanOfFeatures(op))
         setReason(op, "no layer normalisation around this mean: what follows "
                       "does not compute (x - mean) / sqrt(var + eps) * gamma + "
                       "beta");

@@ -5,8 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A matrix product whose right operand is a parameter [K, N], or the
-// transpose of one, and the addition of a bias [N] behind it.
+// A matrix product whose right operand is a parameter [K, N], or the transpose
+// of one, and the addition of a bias [N] behind it. The parameter may be stored
+// in any other shape (an einsum's [K, heads, d], [1, K, N]) as long as the
+// product reads a view of it; plm-settle-parameters makes that view a parameter
+// of its own.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,14 +28,31 @@ using namespace plmc::recognition;
 namespace {
 
 /// The stored matrix, and whether the product uses its transpose.
-std::optional<std::pair<Value, bool>> matchWeight(Value value) {
-  if (typeOf(value).getRank() != 2)
+std::optional<std::pair<Value, bool>> matchWeight(MatmulOp matmul) {
+  Value value = matmul.getRhs();
+  int64_t rank = typeOf(value).getRank();
+  if (isParameterView(value)) {
+    Dims dims = dimsOf(value);
+    // [1, ..., K, N] is one matrix for all.
+    if (rank > typeOf(matmul.getLhs()).getRank() ||
+        llvm::any_of(ArrayRef<DimExpr>(dims).drop_back(2),
+                     [](const DimExpr &dim) { return !dim.isConstant(1); }))
+      return std::nullopt;
+    auto transpose = value.getDefiningOp<TransposeOp>();
+    if (rank == 2 && transpose && typeOf(transpose.getInput()).getRank() == 2)
+      return std::pair(Value(transpose.getInput()), true);
+    OpBuilder builder(matmul);
+    return std::pair(reshapeTo(builder, matmul.getLoc(), value,
+                               ArrayRef<DimExpr>(dims).take_back(2)),
+                     false);
+  }
+  if (rank != 2)
     return std::nullopt;
-  if (isWeight(value))
+  if (isStoredMatrix(value))
     return std::pair(value, false);
   auto transpose = value.getDefiningOp<TransposeOp>();
-  if (transpose && isWeight(transpose.getInput()))
-    return std::pair(transpose.getInput(), true);
+  if (transpose && isStoredMatrix(transpose.getInput()))
+    return std::pair(Value(transpose.getInput()), true);
   return std::nullopt;
 }
 
@@ -55,9 +75,9 @@ std::optional<Bias> matchBias(Value product) {
 }
 
 void recognize(MatmulOp matmul) {
-  auto weight = matchWeight(matmul.getRhs());
+  auto weight = matchWeight(matmul);
   if (!weight) {
-    if (isWeight(matmul.getLhs()) || isWeight(matmul.getRhs()))
+    if (isParameterView(matmul.getLhs()) || isParameterView(matmul.getRhs()))
       setReason(matmul, "the parameter of this product is not a matrix on its "
                         "right side");
     return;

@@ -151,20 +151,43 @@ std::optional<std::pair<Value, MaskTerm>> matchWeighted(Value value) {
   return std::pair(tokens, MaskTerm{MaskTerm::Weight, mask});
 }
 
+/// sum(x * m, 1), or the product of m [B, 1, S] with x: the tokens and the
+/// term.
+std::optional<std::pair<Value, MaskTerm>> matchWeightedSum(Value value) {
+  ReduceOp sum = matchSequenceReduce(value, ReduceKind::Sum);
+  if (sum && isTokens(sum.getInput()))
+    return matchWeighted(sum.getInput());
+  auto matmul = stripViews(value).getDefiningOp<MatmulOp>();
+  if (!matmul || !isTokens(matmul.getRhs()))
+    return std::nullopt;
+  Value tokens = matmul.getRhs(), mask = matmul.getLhs();
+  Dims dims = dimsOf(tokens);
+  if (dimsOf(mask) != Dims{dims[0], DimExpr(1), dims[1]} ||
+      !isMaskExpression(mask))
+    return std::nullopt;
+  OpBuilder builder(matmul);
+  mask =
+      reshapeTo(builder, matmul.getLoc(), mask, {dims[0], dims[1], DimExpr(1)});
+  return std::pair(tokens, MaskTerm{MaskTerm::Weight, mask});
+}
+
 /// sum(x * m, 1) / max(sum(m, 1), epsilon).
 bool recognizeMaskedMean(BinaryOp op) {
   if (op.getKind() != BinaryKind::Div || !isFloatTensor(op.getResult()))
     return false;
-  ReduceOp sum = matchSequenceReduce(op.getLhs(), ReduceKind::Sum);
-  if (!sum || !isTokens(sum.getInput()))
-    return false;
-  auto weighted = matchWeighted(sum.getInput());
+  auto weighted = matchWeightedSum(op.getLhs());
   if (!weighted)
     return false;
   auto [tokens, term] = *weighted;
   Value divisor = stripViews(op.getRhs());
   double epsilon = 0;
-  if (auto clip = matchScalarOperand(divisor, BinaryKind::Max)) {
+  // An addition so small changes no count but 0, as the maximum does.
+  auto clip = matchScalarOperand(divisor, BinaryKind::Max);
+  if (!clip)
+    if (auto sum = matchScalarOperand(divisor, BinaryKind::Add);
+        sum && sum->scalar > 0 && sum->scalar <= 1e-7)
+      clip = sum;
+  if (clip) {
     epsilon = clip->scalar;
     divisor = stripViews(clip->tensor);
   }
@@ -210,11 +233,12 @@ bool recognizeReduction(ReduceOp op) {
     if (!keep && !drop)
       return false;
     Value inner = keep ? select.getOnTrue() : select.getOnFalse();
-    // Where nothing is kept the fill shows; -1e9 is what plm.pool gives.
+    // Where nothing is kept the fill shows, which plm.pool has at -1e9; a
+    // sequence without a token is the only one for which that matters.
     double fill = keep ? *keep : *drop;
-    if (std::fabs(fill + 1e9) > 64 || inner.getType() != tokens.getType()) {
-      setReason(op, "the maximum over the sequence masks with another number "
-                    "than -1e9");
+    if (!(fill <= -6e4) || inner.getType() != tokens.getType()) {
+      setReason(op, "the maximum over the sequence masks with a number that is "
+                    "not far below all others");
       return false;
     }
     std::optional<Value> proof =

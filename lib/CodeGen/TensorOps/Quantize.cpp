@@ -1,0 +1,74 @@
+//===- Quantize.cpp - quantize, dequantize as loops -----------------------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "TensorOps.h"
+
+using namespace mlir;
+using namespace plmc;
+
+/// Loops over the elements with their scale and zero point, as they are in
+/// memory; the zero point may be null. One number is loaded before the loops.
+void TensorOpEmitter::affine(
+    ArrayRef<Buffer> operands, int64_t axis, const Buffer &result,
+    llvm::function_ref<Value(Value x, Value scale, Value zero)> body) {
+  SmallVector<SmallVector<Value>> operandStrides;
+  SmallVector<Value> numbers;
+  for (const Buffer &operand : operands) {
+    operandStrides.push_back(strides(operand));
+    numbers.push_back(operand.rank() == 0 && numbers.size()
+                          ? loadElement(operand, {}, {})
+                          : Value());
+  }
+  SmallVector<Value> resultStrides = strides(result);
+  forEach(result.dims, [&](Indices indices) {
+    Value x = loadElement(operands[0], operandStrides[0], indices);
+    auto channel = [&](size_t operand) -> Value {
+      if (operand >= operands.size())
+        return {};
+      if (numbers[operand])
+        return numbers[operand];
+      return loadElement(operands[operand], operandStrides[operand],
+                         indices[axis]);
+    };
+    storeElement(result, resultStrides, indices,
+                 body(x, channel(1), channel(2)));
+  });
+}
+
+bool TensorOpEmitter::quantize(plm::QuantizeOp op, ArrayRef<Buffer> operands,
+                               const Buffer &result) {
+  Type element = operands[0].element;
+  if (!element.isF32() && !element.isF64())
+    return false;
+  affine(operands, op.getAxis(), result, [&](Value x, Value scale, Value zero) {
+    Value rounded =
+        LLVM::RoundEvenOp::create(b, b.loc, element, b.fdiv(x, scale));
+    if (zero)
+      rounded = b.fadd(rounded, cast(zero, result.element, element));
+    return cast(rounded, element, result.element); // saturates
+  });
+  return true;
+}
+
+bool TensorOpEmitter::dequantize(plm::DequantizeOp op,
+                                 ArrayRef<Buffer> operands,
+                                 const Buffer &result) {
+  Type element = operands[0].element;
+  if (!result.element.isF32() && !result.element.isF64())
+    return false;
+  affine(operands, op.getAxis(), result, [&](Value x, Value scale, Value zero) {
+    // Differences of 8 bits are exact as floats, those of 32 are not.
+    bool isWide = element.isInteger(32);
+    if (zero && isWide)
+      x = arith::SubIOp::create(b, b.loc, x, zero);
+    Value value = cast(x, element, result.element);
+    if (zero && !isWide)
+      value = b.fsub(value, cast(zero, element, result.element));
+    return b.fmul(value, scale);
+  });
+  return true;
+}

@@ -1,0 +1,65 @@
+//===- QuantizeOps.cpp - Verifiers of quantize and dequantize ---*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "VerifyShapes.h"
+
+using namespace mlir;
+using namespace plmc;
+using namespace plmc::plm;
+using namespace plmc::plm::verify;
+
+/// Scale and zero point: scalars, or one value a slice along the axis.
+template <typename OpT>
+static LogicalResult verifyAffine(OpT op, Type floatType, Type integerType) {
+  Value input = op.getInput(), scale = op.getScale(),
+        zeroPoint = op.getZeroPoint();
+  auto inputDims = dimsOf(op, input, "input");
+  auto scaleDims = dimsOf(op, scale, "scale");
+  if (failed(inputDims) || failed(scaleDims) ||
+      failed(checkFloat(op, scale, "scale")) ||
+      failed(expectElement(op, typeOf(scale).getElementType(), floatType,
+                           "scale")))
+    return failure();
+  if (!scaleDims->empty()) {
+    if (failed(checkAxis(op, op.getAxis(), inputDims->size())) ||
+        failed(
+            expectDims(op, *scaleDims, {(*inputDims)[op.getAxis()]}, "scale")))
+      return failure();
+  }
+  if (zeroPoint) {
+    auto zeroDims = dimsOf(op, zeroPoint, "zero_point");
+    if (failed(zeroDims) ||
+        failed(expectElement(op, typeOf(zeroPoint).getElementType(),
+                             integerType, "zero_point")) ||
+        failed(expectDims(op, *zeroDims, *scaleDims, "zero_point")))
+      return failure();
+  }
+  auto resultDims = dimsOf(op, op.getResult(), "result");
+  if (failed(resultDims))
+    return failure();
+  return expectDims(op, *resultDims, *inputDims, "result");
+}
+
+LogicalResult QuantizeOp::verify() {
+  Type result = typeOf(getResult()).getElementType();
+  if (!result.isInteger(8))
+    return emitOpError() << "result has element type " << result
+                         << ", expected i8 or ui8";
+  if (failed(checkFloat(*this, getInput(), "input")))
+    return failure();
+  return verifyAffine(*this, typeOf(getInput()).getElementType(), result);
+}
+
+LogicalResult DequantizeOp::verify() {
+  Type input = typeOf(getInput()).getElementType();
+  if (!input.isInteger(8) && !input.isInteger(32))
+    return emitOpError() << "input has element type " << input
+                         << ", expected i8, ui8 or i32";
+  if (failed(checkFloat(*this, getResult(), "result")))
+    return failure();
+  return verifyAffine(*this, typeOf(getResult()).getElementType(), input);
+}
