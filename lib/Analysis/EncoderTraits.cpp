@@ -76,9 +76,8 @@ void readGate(plm::ActivationOp activation, EncoderTraits &traits) {
     auto product = dyn_cast<plm::BinaryOp>(user);
     if (!product || product.getKind() != plm::BinaryKind::Mul)
       continue;
-    Value other = product.getLhs() == activation.getResult()
-                      ? product.getRhs()
-                      : product.getLhs();
+    Value other = product.getLhs() == activation.getResult() ? product.getRhs()
+                                                             : product.getLhs();
     other = skipMovement(other);
     // x * sigmoid(c * x) is an activation itself.
     if (other == activation.getInput() ||

@@ -135,8 +135,7 @@ static bool namesContain(func::FuncOp func, StringRef text) {
 }
 
 std::string guessFamily(func::FuncOp func, const ModelSummary &summary,
-                        const EncoderTraits &traits,
-                        ArrayRef<Lookup> lookups) {
+                        const EncoderTraits &traits, ArrayRef<Lookup> lookups) {
   constexpr const char *someEncoder = "unknown transformer encoder";
   int64_t layers = summary.layers.size();
   if (!layers)

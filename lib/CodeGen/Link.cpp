@@ -14,7 +14,10 @@
 // The linker lays out .plm.weights, a read-only section of the right size that
 // a linker script fills with nothing; the weights are then written into that
 // gap of the file. As an input object they would be mapped twice more, and
-// linking would take three times the model's memory.
+// linking would take three times the model's memory. The section comes first:
+// code and what it refers to by 32-bit distances (.rodata, .got, unwind tables)
+// stay together behind it, however many gigabytes it has. The weights
+// themselves are only reached through a pointer (ModelTables.cpp).
 //
 //===----------------------------------------------------------------------===//
 
@@ -158,7 +161,7 @@ llvm::Error plmc::linkSharedLibrary(llvm::StringRef object,
     return error;
   std::string script = llvm::formatv(
       "SECTIONS {{ .plm.weights (TYPE=SHT_PROGBITS) : ALIGN(4096) {{ "
-      "HIDDEN(plm_weights = .); . += {0}; } } INSERT AFTER .rodata;\n",
+      "HIDDEN(plm_weights = .); . += {0}; } } INSERT BEFORE .dynsym;\n",
       weights.size());
   if (llvm::Error error = writeFile(scriptPath, script))
     return error;

@@ -226,6 +226,10 @@ llvm::Error WeightSection::writeObject(StringRef path) {
   headers[1].sh_name = nameOffset(".plm.weights");
   headers[1].sh_type = SHT_PROGBITS;
   headers[1].sh_flags = SHF_ALLOC;
+  // The user's linker then keeps it from between code and data, whose 32-bit
+  // distances it would overflow.
+  if (sectionSize > (int64_t(1) << 30))
+    headers[1].sh_flags |= SHF_X86_64_LARGE;
   headers[1].sh_offset = page;
   headers[1].sh_size = sectionSize;
   headers[1].sh_addralign = page;

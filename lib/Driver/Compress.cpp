@@ -9,6 +9,8 @@
 #include "Import.h"
 #include "Output.h"
 #include "Pipeline.h"
+#include "plmc/Analysis/NonFinite.h"
+#include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Driver/Verify.h"
 #include "plmc/Driver/Version.h"
 #include "plmc/Export/ONNX.h"
@@ -41,6 +43,7 @@ private:
   Error checkOptions();
   Error import();
   Error checkOutputNames();
+  Error checkWeights();
   Error transform();
   Error emit();
   Error emitAs(OutputKind kind);
@@ -111,7 +114,28 @@ Error Compression::import() {
   if (dump)
     dump->add("import", *module, /*changed=*/true, 0, secondsSince(start));
   report.before = summarizeModel(*module);
+  if (std::string text = nonFiniteText(findNonFinite(*module)); !text.empty()) {
+    progress.clear();
+    printWarningLine(options.input + ": " + text);
+  }
+  if (Error error = checkWeights())
+    return error;
   return checkOutputNames();
+}
+
+/// IR that was printed without its weights can be looked at, not compiled.
+Error Compression::checkWeights() {
+  if (format == OutputFormat::MLIR || options.output.empty())
+    return Error::success();
+  for (auto parameter : module->getOps<plm::ParameterOp>())
+    if (isa<DenseResourceElementsAttr>(parameter.getValue()) &&
+        !parameter.getBytes())
+      return makeError(ExitCode::BadInput,
+                       options.input + ": parameter @" +
+                           parameter.getSymName() +
+                           " has no value; print the IR with its weights: "
+                           "--elide-weights=false");
+  return Error::success();
 }
 
 /// Before the pass does: a name that is not there is the user's slip, not a

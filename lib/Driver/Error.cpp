@@ -8,6 +8,7 @@
 #include "plmc/Driver/Error.h"
 #include "mlir/IR/Location.h"
 #include "plmc/Frontend/ONNX/Import.h"
+#include "plmc/Support/Text.h"
 #include "llvm/Support/FileSystem.h"
 
 using namespace mlir;
@@ -47,15 +48,18 @@ Error withCode(Error error, ExitCode fallback) {
   return makeError(code, message);
 }
 
-void printErrorLine(const Twine &message) {
+static void printLine(StringRef severity, const Twine &message) {
   std::string text = message.str();
   SmallVector<StringRef> lines;
   StringRef(text).split(lines, '\n', -1, /*KeepEmpty=*/false);
-  llvm::errs() << "plmc: error: ";
-  for (auto [index, line] : llvm::enumerate(lines))
-    llvm::errs() << (index ? "; " : "") << line.trim();
-  llvm::errs() << "\n";
+  std::string line = ("plmc: " + severity + ": ").str();
+  for (auto [index, part] : llvm::enumerate(lines))
+    line += (index ? "; " : "") + cleanText(part.trim());
+  llvm::errs() << line << "\n";
 }
+
+void printErrorLine(const Twine &message) { printLine("error", message); }
+void printWarningLine(const Twine &message) { printLine("warning", message); }
 
 ExitCode reportError(Error error) {
   if (!error)
@@ -93,7 +97,7 @@ DiagnosticCollector::DiagnosticCollector(MLIRContext *context, bool quiet)
             error = line;
         } else if (diagnostic.getSeverity() == DiagnosticSeverity::Warning &&
                    !quiet) {
-          llvm::errs() << "plmc: warning: " << line << "\n";
+          printWarningLine(line);
         }
         return success();
       }) {}

@@ -18,8 +18,10 @@ namespace plmc {
 
 bool InputRoles::hasMask() const {
   return llvm::any_of(inputs, [&](const InputRole &role) {
-    return role.kind == InputRole::Kind::Mask && role.dims.size() == 2 &&
-           role.dims[0] == batch && role.dims[1] == sequence;
+    DimExpr positions(1);
+    for (const DimExpr &dim : role.dims)
+      positions = positions * dim;
+    return role.kind == InputRole::Kind::Mask && positions == batch * sequence;
   });
 }
 
@@ -121,18 +123,21 @@ llvm::Expected<InputRoles> findInputRoles(func::FuncOp func) {
   if (auto recognized = copy->lookupSymbol<func::FuncOp>(func.getName()))
     recognized.walk([&](Operation *op) { finder.visit(op); });
 
-  // Tokens come as [batch, sequence]; the widest vocabulary is the words.
+  // Tokens come as [batch, sequence], or [batch, choices, sequence]; the widest
+  // vocabulary is the words.
   const InputRole *tokens = nullptr;
   for (const InputRole &role : roles.inputs)
-    if (role.kind == InputRole::Kind::Ids && role.dims.size() == 2 &&
+    if (role.kind == InputRole::Kind::Ids && role.dims.size() >= 2 &&
         (!tokens || role.limit > tokens->limit))
       tokens = &role;
   for (const InputRole &role : roles.inputs)
     if (!tokens && role.dims.size() >= 2)
       tokens = &role;
   if (tokens) {
-    roles.batch = tokens->dims[0];
-    roles.sequence = tokens->dims[1];
+    roles.batch = DimExpr(1);
+    for (const DimExpr &dim : ArrayRef(tokens->dims).drop_back())
+      roles.batch = roles.batch * dim;
+    roles.sequence = tokens->dims.back();
   }
   return roles;
 }

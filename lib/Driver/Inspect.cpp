@@ -11,6 +11,7 @@
 #include "Output.h"
 #include "mlir/Pass/PassManager.h"
 #include "plmc/Analysis/ModelSummary.h"
+#include "plmc/Analysis/NonFinite.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
@@ -39,6 +40,7 @@ struct Facts {
   std::vector<std::string> constraints;
   std::vector<UnrecognizedOp> unrecognized;
   std::string problem; // recognition broke off
+  std::vector<NonFiniteParameter> nonFinite;
 };
 
 /// How many parts of one kind there are, and how many were recognised.
@@ -155,6 +157,8 @@ void printText(const Facts &facts, llvm::raw_ostream &os) {
                                  : "no table"});
   table.addRow({"parameters", formatCount(model.parameters) + " (" +
                                   formatBytes(model.parameterBytes) + ")"});
+  if (!facts.nonFinite.empty())
+    table.addRow({"not finite", nonFiniteText(facts.nonFinite)});
   table.addRow({"MACs per token",
                 formatCount(model.macsPerToken) + " + " +
                     formatCount(model.attentionMacsPerTokenAndKey) + " a key"});
@@ -215,6 +219,11 @@ void printJSON(const Facts &facts, llvm::raw_ostream &os) {
   for (const Tally &tally : talliesOf(facts))
     json["recognized"][tally.name] = {{"of", tally.found},
                                       {"recognized", tally.recognized}};
+  json["nonFinite"] = Json::array();
+  for (const NonFiniteParameter &parameter : facts.nonFinite)
+    json["nonFinite"].push_back({{"parameter", parameter.name},
+                                 {"nan", parameter.nans},
+                                 {"infinite", parameter.infinities}});
   json["unrecognised"] = facts.unrecognized.size();
   json["unrecognized"] = Json::array();
   for (const UnrecognizedOp &op : facts.unrecognized)
@@ -242,6 +251,7 @@ Error inspectModel(StringRef path, bool json, llvm::raw_ostream &out) {
   facts.producer = attrText(**module, "plm.producer");
   facts.opset = attrText(**module, "plm.opset");
   readSignature(*func, facts);
+  facts.nonFinite = findNonFinite(**module);
   {
     DiagnosticCollector diagnostics(context.get());
     PassManager pm(context.get(), ModuleOp::getOperationName());

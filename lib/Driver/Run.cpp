@@ -14,7 +14,8 @@ using llvm::StringRef;
 
 namespace plmc {
 
-/// True if every value of `from` is one of `to`.
+/// True if every value of `from` is one of `to`, or if NumPy has no other type
+/// for it.
 static bool widens(DType from, DType to) {
   auto among = [](DType type, std::initializer_list<DType> list) {
     return llvm::is_contained(list, type);
@@ -28,6 +29,8 @@ static bool widens(DType from, DType to) {
     return among(from, {DType::F32, DType::F16, DType::BF16});
   case DType::F32:
     return among(from, {DType::F16, DType::BF16});
+  case DType::BF16:
+    return among(from, {DType::F32});
   default:
     return false;
   }

@@ -104,8 +104,12 @@ void write(Writer &w, QuantizeOp op) {
 void write(Writer &w, DequantizeOp op) {
   SmallVector<std::string> inputs = {w.nameOf(op.getInput()),
                                      w.nameOf(op.getScale())};
+  // ONNX Runtime 1.32 refuses a list of scales without zero points once it has
+  // moved the node.
   if (op.getZeroPoint())
     inputs.push_back(w.nameOf(op.getZeroPoint()));
+  else if (!dimsOf(op.getScale()).empty())
+    inputs.push_back(zeroPoint(w, op.getScale(), dtypeOf(op.getInput())));
   w.node("DequantizeLinear", inputs, {Attr::of("axis", int64_t(op.getAxis()))},
          w.nameOf(op.getResult()));
 }

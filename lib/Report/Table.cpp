@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Report/Table.h"
+#include "plmc/Support/Text.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Format.h"
@@ -55,13 +56,20 @@ std::string formatNumber(double value) {
 }
 
 void Table::print(llvm::raw_ostream &os, unsigned indent) const {
-  std::vector<size_t> widths;
+  // Names of a model's nodes and tensors may hold any bytes.
+  std::vector<std::vector<std::string>> clean;
   for (const auto &row : rows) {
+    clean.emplace_back();
+    for (const std::string &cell : row)
+      clean.back().push_back(cleanText(cell));
+  }
+  std::vector<size_t> widths;
+  for (const auto &row : clean) {
     widths.resize(std::max(widths.size(), row.size()));
     for (auto [index, cell] : llvm::enumerate(row))
       widths[index] = std::max(widths[index], cell.size());
   }
-  for (const auto &row : rows) {
+  for (const auto &row : clean) {
     std::string line(indent, ' ');
     for (auto [index, cell] : llvm::enumerate(row)) {
       std::string padding(widths[index] - cell.size(), ' ');

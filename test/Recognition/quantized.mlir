@@ -69,7 +69,7 @@ func.func @scales_in_a_row(%x: !x8, %s: tensor<1xf32>) -> !y {
 // CHECK-LABEL: func @cast_and_mul
 // CHECK-DAG: %[[W:.*]] = plm.get_parameter @w :
 // CHECK-DAG: %[[S:.*]] = plm.constant dense<[5.000000e-01, 2.500000e-01, 2.000000e+00]> : tensor<3xf32>
-// CHECK-DAG: %[[Z:.*]] = plm.constant dense<[7, 7, 7]> : tensor<3xi8>
+// CHECK-DAG: %[[Z:.*]] = plm.constant dense<7> : tensor<3xi8>
 // CHECK-DAG: %[[D:.*]] = plm.dequantize %[[W]] scale %[[S]] zero_point %[[Z]] {axis = 1 : i64}
 // CHECK: %[[L:.*]] = plm.linear %arg0, %[[D]] :
 // CHECK-NEXT: return %[[L]]
@@ -85,7 +85,7 @@ func.func @cast_and_mul(%x: !x) -> !y {
 }
 
 // CHECK-LABEL: func @transposed
-// CHECK: %[[D:.*]] = plm.dequantize %{{.*}} scale %{{.*}} {axis = 0 : i64}
+// CHECK: %[[D:.*]] = plm.dequantize %{{.*}} scale %{{.*}} : (tensor<3x4xui8>, tensor<3xf32>)
 // CHECK: %[[L:.*]] = plm.linear %arg0, %[[D]] transposed :
 func.func @transposed(%x: !x) -> !y {
   %w = plm.get_parameter @wt : tensor<3x4xui8>
@@ -141,7 +141,7 @@ func.func @lookup_then_arithmetic(%ids: !ids) -> !x {
 
 // One scale a row of the table.
 // CHECK-LABEL: func @scaled_rows
-// CHECK: %[[D:.*]] = plm.dequantize %{{.*}} scale %{{.*}} {axis = 0 : i64} : (tensor<2x4xui8>, tensor<2xf32>)
+// CHECK: %[[D:.*]] = plm.dequantize %{{.*}} scale %{{.*}} : (tensor<2x4xui8>, tensor<2xf32>)
 // CHECK: %[[E:.*]] = plm.embedding %arg0, %[[D]]
 // CHECK-NEXT: return %[[E]]
 func.func @scaled_rows(%ids: !ids) -> !x {
@@ -169,6 +169,25 @@ func.func @pair_behind_a_view(%x: !x, %s: tensor<f32>) -> !t {
   %q = plm.quantize %t scale %s : (!t, tensor<f32>) -> !t8
   %d = plm.dequantize %q scale %s : (!t8, tensor<f32>) -> !t
   return %d : !t
+}
+
+// Scores that are rounded are no attention, and inspect says so.
+// CHECK-LABEL: func @rounded_scores
+// CHECK: plm.softmax {{.*}}plm.unrecognized = "its scores are rounded to 8 bits
+!q = tensor<?x?x2xf32, #plm.dims<"batch", "sequence", "2">>
+!k = tensor<?x2x?xf32, #plm.dims<"batch", "2", "sequence">>
+!p = tensor<?x?x?xf32, #plm.dims<"batch", "sequence", "sequence">>
+!p8 = tensor<?x?x?xi8, #plm.dims<"batch", "sequence", "sequence">>
+func.func @rounded_scores(%q: !q, %s: tensor<f32>) -> !q {
+  %half = plm.constant dense<0.5> : tensor<f32> : tensor<f32>
+  %k = plm.transpose %q [0, 2, 1] : (!q) -> !k
+  %m = plm.matmul %q, %k : (!q, !k) -> !p
+  %r = plm.quantize %m scale %s : (!p, tensor<f32>) -> !p8
+  %d = plm.dequantize %r scale %s : (!p8, tensor<f32>) -> !p
+  %h = plm.binary mul %d, %half : (!p, tensor<f32>) -> !p
+  %w = plm.softmax %h axis 2 : (!p) -> !p
+  %o = plm.matmul %w, %q : (!p, !q) -> !q
+  return %o : !q
 }
 
 // A zero point that is no integer is none.

@@ -58,11 +58,10 @@ HostTensor makeMask(int64_t batch, int64_t length, Padding padding) {
     int64_t kept = std::max<int64_t>(1, length - 2 * b - 1);
     for (int64_t s = 0; s < length; ++s)
       mask.as<int64_t>()[b * length + s] =
-          padding == Padding::None   ? 1
-          : padding == Padding::Left ? s >= length - kept
-          : padding == Padding::Holes
-              ? (s + b) % 3 != 1 || length == 1
-              : s < kept;
+          padding == Padding::None    ? 1
+          : padding == Padding::Left  ? s >= length - kept
+          : padding == Padding::Holes ? (s + b) % 3 != 1 || length == 1
+                                      : s < kept;
   }
   return mask;
 }
@@ -95,14 +94,13 @@ void check(const BiasShape &shape, bool mask, bool computePadding) {
     for (int64_t length : {1, 2, 7, 8, 17, 33})
       for (Padding padding :
            {Padding::None, Padding::Right, Padding::Left, Padding::Holes}) {
-        SCOPED_TRACE(llvm::formatv("{0}x{1} padding {2}", batch, length,
-                                   int(padding))
-                         .str());
+        SCOPED_TRACE(
+            llvm::formatv("{0}x{1} padding {2}", batch, length, int(padding))
+                .str());
         HostTensor keep = makeMask(batch, length, padding);
-        std::vector<HostTensor> inputs{
-            random.floats({batch, length, 30}),
-            random.floats({batch, length, 30}), keep,
-            shape.values(random, batch, length)};
+        std::vector<HostTensor> inputs{random.floats({batch, length, 30}),
+                                       random.floats({batch, length, 30}), keep,
+                                       shape.values(random, batch, length)};
         auto got = (*context)->run(inputs);
         ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
         auto want = interpretText(text, inputs);
@@ -146,22 +144,29 @@ TEST(CodeGenAttentionBias, MaskInBias) {
     ASSERT_TRUE(model);
     auto context = model->createContext(1);
     Random random(11);
-    int64_t batch = 2, length = 9;
-    HostTensor mask = makeMask(batch, length, Padding::Left);
-    HostTensor values(DType::F32, {batch, 1, length, length});
-    for (int64_t b = 0; b < batch; ++b)
-      for (int64_t q = 0; q < length; ++q)
-        for (int64_t k = 0; k < length; ++k)
-          values.as<float>()[(b * length + q) * length + k] =
-              mask.getInt(b * length + q) && mask.getInt(b * length + k)
-                  ? 0.25f * (q - k)
-                  : lowest;
-    std::vector<HostTensor> inputs{random.floats({batch, length, 30}), mask,
-                                   values};
-    auto got = (*context)->run(inputs);
-    ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
-    expectClose((*got)[0], interpretText(text, inputs)[0], 1e-5,
-                pool ? nullptr : &mask);
+    // Of 4 positions, 0 and 2 are kept: packed as 0 2 1 3.
+    for (auto [padding, length] :
+         {std::pair<Padding, int64_t>{Padding::Left, 9},
+          {Padding::Right, 17},
+          {Padding::Holes, 4},
+          {Padding::Holes, 33}}) {
+      int64_t batch = 2;
+      HostTensor mask = makeMask(batch, length, padding);
+      HostTensor values(DType::F32, {batch, 1, length, length});
+      for (int64_t b = 0; b < batch; ++b)
+        for (int64_t q = 0; q < length; ++q)
+          for (int64_t k = 0; k < length; ++k)
+            values.as<float>()[(b * length + q) * length + k] =
+                mask.getInt(b * length + q) && mask.getInt(b * length + k)
+                    ? 0.25f * (q - k)
+                    : lowest;
+      std::vector<HostTensor> inputs{random.floats({batch, length, 30}), mask,
+                                     values};
+      auto got = (*context)->run(inputs);
+      ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
+      expectClose((*got)[0], interpretText(text, inputs)[0], 1e-5,
+                  pool ? nullptr : &mask);
+    }
   }
 }
 

@@ -267,6 +267,55 @@ TEST(CodeGenEncoder, TwoMasks) {
       true, false, options);
 }
 
+/// The mask is another shape of an input, and computed from one: in both cases
+/// what is left out must be the same.
+TEST(CodeGenEncoder, MaskInAnotherForm) {
+  std::string hidden = hiddenType(30);
+  std::string plain =
+      encoder(shapes[1], true, "return %z : " + hidden + "\n", hidden);
+  std::string ids = "tensor<?x?xi64, #plm.dims<\"b\", \"s\">>";
+  auto replaced = [&](llvm::StringRef type, llvm::StringRef ops) {
+    std::string text = plain;
+    std::string argument = "%mask: " + ids;
+    text.replace(text.find(argument), argument.size(), "%given: " + type.str());
+    std::string first = "%word = plm.get_parameter";
+    text.insert(text.find(first), ops.str() + "\n");
+    return text;
+  };
+  std::string other = "tensor<?x1x?xi64, #plm.dims<\"b\", \"1\", \"s\">>";
+  std::string reshaped =
+      replaced(other, "%mask = plm.reshape %given : (" + other + ") -> " + ids);
+  std::string inverted = replaced(
+      ids, "%one = plm.constant dense<1> : tensor<i64> : tensor<i64>\n%mask = "
+           "plm.binary sub %one, %given : (tensor<i64>, " +
+               ids + ") -> " + ids);
+  auto expected = compile(plain), views = compile(reshaped),
+       computed = compile(inverted);
+  ASSERT_TRUE(expected && views && computed);
+  for (int threads : {1, 3}) {
+    auto a = expected->createContext(threads),
+         b = views->createContext(threads),
+         c = computed->createContext(threads);
+    for (Padding padding : {Padding::Right, Padding::Holes, Padding::None}) {
+      Random random(3);
+      HostTensor mask = makeMask(3, 17, padding), inverse = mask;
+      for (int64_t i = 0; i < mask.numElements(); ++i)
+        inverse.setInt(i, !mask.getInt(i));
+      HostTensor ids = random.ints({3, 17}, 50),
+                 types = random.ints({3, 17}, 2);
+      auto want = (*a)->run({ids, mask, types});
+      auto inverseRun = (*c)->run({ids, inverse, types});
+      mask.shape = {3, 1, 17};
+      auto viewRun = (*b)->run({ids, mask, types});
+      ASSERT_TRUE(want && inverseRun && viewRun);
+      EXPECT_EQ((*want)[0].data, (*inverseRun)[0].data);
+      EXPECT_EQ((*want)[0].data, (*viewRun)[0].data);
+      EXPECT_EQ((*want)[0].getDouble(17 * 30 * 3 - 1) == 0,
+                mask.getInt(3 * 17 - 1) == 0);
+    }
+  }
+}
+
 /// A tensor operation that mixes positions: padding has to be computed.
 TEST(CodeGenEncoder, UnrecognisedReaderOfTokens) {
   std::string type = pooledType(30);

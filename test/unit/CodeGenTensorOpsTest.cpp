@@ -310,3 +310,60 @@ TEST(CodeGenTensorOps, SeveralConstraints) {
   EXPECT_NE(message(3, 5).find("t is too long"), std::string::npos);
   EXPECT_NE(message(2, 3).find("t is not s"), std::string::npos);
 }
+
+/// Every 16-bit pattern is decoded exactly, and rounding goes to nearest, ties
+/// to even, on CPUs with and without conversion instructions.
+TEST(CodeGenTensorOps, SixteenBitFloats) {
+  HostTensor values(DType::F64, {0});
+  auto add = [&](double value) {
+    for (double sign : {1.0, -1.0}) {
+      double number = sign * value;
+      const char *bytes = reinterpret_cast<const char *>(&number);
+      values.data.insert(values.data.end(), bytes, bytes + sizeof(double));
+    }
+    values.shape[0] += 2;
+  };
+  for (int exponent = -160; exponent < 140; ++exponent)
+    for (double part : {1.0, 1.0 + 0x1p-8, 1.0 + 0x1p-11, 1.0 + 3 * 0x1p-11,
+                        1.0 + 0x1p-11 + 0x1p-40, 1.333333, 2.0 - 0x1p-12})
+      add(std::ldexp(part, exponent));
+  for (double value :
+       {0.0, 65504.0, 65519.0, 65520.0, 65536.0, 0x1p-24, 0x1p-25,
+        0x1p-25 + 0x1p-40, 5e-324, 1e300, double(INFINITY), double(NAN)})
+    add(value);
+  for (DType dtype : {DType::F16, DType::BF16}) {
+    std::string name = dtypeName(dtype).str();
+    HostTensor all(dtype, {65536});
+    for (int i = 0; i < 65536; ++i)
+      all.as<uint16_t>()[i] = i;
+    std::string half = type("n", name);
+    for (const char *to : {"f32", "i64"}) {
+      std::string result = type("n", to);
+      check("plm.cast %0 : (" + half + ") -> " + result, {{half, all}}, result,
+            0);
+    }
+    std::string text = "func.func @forward(%x: " + type("n", "f64") + ") -> " +
+                       half + " {\n%y = plm.cast %x : (" + type("n", "f64") +
+                       ") -> " + half + "\nreturn %y : " + half + "\n}\n";
+    auto want = interpretText(text, {values});
+    for (const char *cpu : {"x86-64-v2", "x86-64-v3"}) {
+      CompileOptions options;
+      options.cpu = cpu;
+      auto model = compile(text, options);
+      ASSERT_TRUE(model);
+      auto context = model->createContext(1);
+      auto got = (*context)->run({values});
+      ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
+      for (int64_t i = 0; i < values.numElements(); ++i)
+        ASSERT_EQ((*got)[0].as<uint16_t>()[i], want[0].as<uint16_t>()[i])
+            << name << " of " << values.as<double>()[i];
+    }
+  }
+  // Elements are moved as they are.
+  std::string in = type("2,n", "f16"), out = type("n,2", "f16");
+  HostTensor matrix(DType::F16, {2, 32768});
+  for (int i = 0; i < 65536; ++i)
+    matrix.as<uint16_t>()[i] = i;
+  check("plm.transpose %0 [1, 0] : (" + in + ") -> " + out, {{in, matrix}}, out,
+        0);
+}

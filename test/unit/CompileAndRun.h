@@ -131,7 +131,8 @@ inline void expectClose(const HostTensor &actual, const HostTensor &expected,
     if (!std::isnan(want) && want != got)
       error = std::max(error, std::abs(want - got));
   }
-  EXPECT_LE(error, tolerance * std::max(scale, 1e-30)) << "scale " << scale;
+  double allowed = tolerance ? tolerance * std::max(scale, 1e-30) : 0;
+  EXPECT_LE(error, allowed) << "scale " << scale;
 }
 
 } // namespace plmc::test

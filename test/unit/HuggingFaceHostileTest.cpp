@@ -221,7 +221,7 @@ TEST_F(Hostile, OtherSettings) {
       {"architectures", Json::array({"RobertaModel"}), true},
       {"architectures", Json::array({1}), false},
       {"is_decoder", true, true},
-      {"position_embedding_type", "relative_key", true},
+      {"position_embedding_type", "relative_value", true},
   };
   for (const auto &test : cases) {
     SCOPED_TRACE(test.key);

@@ -118,6 +118,29 @@ TEST_F(ONNXImport, DimensionsThatMustBeEqualAreUnified) {
   EXPECT_EQ(resultDims(func, 0), "batch, a_dim1");
 }
 
+/// A mask that is read at the positions of another input has its batch; a
+/// position table has not the length of what reads it.
+TEST_F(ONNXImport, PositionsThatRunThroughAnInputUnify) {
+  ModelBuilder m;
+  m.input("ids", I64, {"batch", "length"});
+  m.input("mask", F32, {"batch_size", "length"});
+  m.node("Shape", {"ids"}, {"shape"});
+  m.node("Gather", {"shape", "zero"}, {"count"});
+  m.ints("zero", {}, {0});
+  m.ints("one", {}, {1});
+  m.node("Range", {"zero", "count", "one"}, {"positions"});
+  m.node("Gather", {"mask", "positions"}, {"y"});
+  m.floats("table", {4, 1}, {1, 2, 3, 4});
+  m.node("Gather", {"table", "positions"}, {"z"});
+  m.output("y");
+  m.output("z");
+  func::FuncOp func = import(m);
+  ASSERT_TRUE(func);
+  EXPECT_EQ(argDims(func, 0), "batch, length");
+  EXPECT_EQ(argDims(func, 1), "batch, length");
+  EXPECT_EQ(resultDims(func, 1), "batch, 1");
+}
+
 TEST_F(ONNXImport, SymbolAgainstConstantTakesTheConstant) {
   ModelBuilder m;
   m.input("a", F32, {"batch", "8"});

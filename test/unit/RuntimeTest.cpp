@@ -319,6 +319,48 @@ TEST_F(RuntimeTest, PackAll) {
   EXPECT_EQ(packing.maxRows, 4);
 }
 
+/// The model computes the mask, with all threads, in an arena that is laid out
+/// for all positions; the rows come from what it says.
+TEST_F(RuntimeTest, ComputedMask) {
+  create();
+  static int64_t tokensOfPlan;
+  static int plans;
+  plans = 0;
+  fake_model.run = captureRun;
+  fake_model.mask_input = -1;
+  fake_model.plan = [](const int64_t *dims, int64_t, int64_t *slots) {
+    ++plans;
+    tokensOfPlan = dims[2 + PLM_DIM_TOKENS];
+    slots[0] = slots[1] = 0;
+    return int64_t(64);
+  };
+  fake_model.mask = [](plm_frame *frame, int64_t thread, int64_t threads) {
+    const int64_t *padding = static_cast<const int64_t *>(frame->inputs[1]);
+    for (int64_t i = thread; i < 6; i += threads)
+      frame->arena[i] = padding[i] == 0;
+    if (thread == 0)
+      frame->keep = reinterpret_cast<const uint8_t *>(frame->arena);
+    plm_rt_barrier(frame, threads);
+  };
+  setInputs(2, 3, {0, 0, 7, 1, 0, 0});
+  ASSERT_EQ(run(), PLM_OK) << error();
+  EXPECT_EQ(packing.rowSource, (Ints{0, 1, 4, 5}));
+  EXPECT_EQ(packing.seqKeys, (Ints{2, 2}));
+  EXPECT_EQ(packing.tokens, 4);
+  EXPECT_EQ(tokensOfPlan, 6);
+  EXPECT_EQ(plans, 1);
+
+  fake_model.mask = [](plm_frame *frame, int64_t, int64_t) {
+    __atomic_store_n(&frame->error, 1, __ATOMIC_RELEASE);
+  };
+  expectError(PLM_ERROR_VALUE, fake_model.index_check_messages[0]);
+  fake_model.plan = [](const int64_t *, int64_t, int64_t *) {
+    return int64_t(-1);
+  };
+  expectError(PLM_ERROR_MEMORY, "a run with batch = 2, sequence = 3 needs more "
+                                "memory than can be addressed");
+}
+
 TEST_F(RuntimeTest, NoMaskKeepsAll) {
   create();
   fake_model.run = captureRun;

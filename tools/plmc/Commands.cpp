@@ -55,7 +55,8 @@ tool::Command tool::addCompress(CLI::App &app) {
   command
       ->add_option("--outputs", args->outputs,
                    "Outputs to keep, a,b,...; what only the others need goes")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command
       ->add_option("--padding", args->padding,
                    "skip: no work for padding, outputs are 0 there; "
@@ -163,10 +164,12 @@ tool::Command tool::addBench(CLI::App &app) {
       ->required();
   command->add_option("--shapes", args->shapes, "BATCHxLENGTH, ...")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->capture_default_str();
   command
       ->add_option("--threads", args->threads, "Thread counts; 0: one per CPU")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->capture_default_str();
   command->add_option("--seconds", args->seconds, "Time for each measurement")
       ->capture_default_str();

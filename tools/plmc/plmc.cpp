@@ -18,7 +18,9 @@
 #include "plmc/Driver/Version.h"
 #include "plmc/InitAll.h"
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
+#include <csignal>
 
 using namespace plmc;
 using llvm::StringRef;
@@ -200,10 +202,34 @@ llvm::Error Tool::run(std::vector<std::string> arguments) {
   return llvm::Error::success();
 }
 
+/// LLVM's handlers remove unfinished files when a signal ends the process. They
+/// are installed for signals that the parent ignores, too (nohup, a shell's
+/// background job): those stay ignored. A file that grows beyond the limit
+/// (ulimit -f) is an error like a full disk, not the end.
+void prepareSignals() {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before); // none may come in between
+  struct sigaction ignore = {};
+  ignore.sa_handler = SIG_IGN;
+  std::vector<int> ignored = {SIGXFSZ};
+  for (int signal : {SIGHUP, SIGINT, SIGTERM, SIGUSR2}) {
+    struct sigaction action;
+    if (!sigaction(signal, nullptr, &action) && action.sa_handler == SIG_IGN)
+      ignored.push_back(signal);
+  }
+  llvm::sys::RemoveFileOnSignal(""); // installs them, once and for all
+  llvm::sys::DontRemoveFileOnSignal("");
+  for (int signal : ignored)
+    sigaction(signal, &ignore, nullptr);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
   ExitCode code = ExitCode::Internal;
+  prepareSignals();
   try {
     Arguments arguments = splitArguments(argc, argv);
     bool elideWeights =

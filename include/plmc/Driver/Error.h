@@ -41,6 +41,8 @@ llvm::Error withCode(llvm::Error error, ExitCode fallback);
 /// Success prints nothing and gives Ok.
 ExitCode reportError(llvm::Error error);
 void printErrorLine(const llvm::Twine &message);
+/// One line "plmc: warning: ..." on stderr.
+void printWarningLine(const llvm::Twine &message);
 
 /// Collects MLIR's diagnostics of a context while it lives: the first error as
 /// one line with the node it is about. Warnings go to stderr, one line each.

@@ -71,6 +71,7 @@ public:
   int64_t width, lanes, vectors;
   Value q, k, v, out;           // at the sequence's first row and the head
   Value rows, keys, paddedKeys; // paddedKeys: to a multiple of the panel
+  Value kept;                   // rows that the mask keeps: seq_keys
   Value keyPanels, valuePanels, strip;
   Value stripStride; // bytes
   func::FuncOp softmax;
@@ -146,10 +147,17 @@ void AttentionTask::addBias(Value row, int64_t r) {
   Value position = b.sub(b.loadI32(rowSource, b.add(row, r)), firstSource);
   Value source = b.at(bias, b.mul(position, biasQueryStride));
   Value target = b.offset(strip, b.mul(stripStride, r));
-  Value first = b.sub(b.loadI32(rowSource, b.c(0)), firstSource);
-  Value last = b.sub(b.loadI32(rowSource, b.sub(keys, b.c(1))), firstSource);
+  // Kept rows are in order; so are the others, which come after them.
+  auto positionOf = [&](Value row) {
+    return b.sub(b.loadI32(rowSource, row), firstSource);
+  };
+  Value first = positionOf(b.c(0));
+  auto isRun = [&](Value count) { // the first `count` rows, if any
+    Value last = b.sub(b.select(b.lt(b.c(0), count), count, b.c(1)), b.c(1));
+    return b.eq(b.sub(positionOf(last), first), last);
+  };
   Value adjacent = arith::AndIOp::create(
-      b, b.loc, b.eq(b.sub(last, first), b.sub(keys, b.c(1))),
+      b, b.loc, arith::AndIOp::create(b, b.loc, isRun(kept), isRun(keys)),
       b.eq(biasKeyStride, b.c(1)));
   Value whole =
       b.select(adjacent, b.sub(keys, b.rem(keys, b.c(lanes))), b.c(0));
@@ -159,7 +167,7 @@ void AttentionTask::addBias(Value row, int64_t r) {
     b.store(b.fadd(b.load(b.vf32, at), scaledBias(value)), at);
   });
   b.loop(whole, keys, 1, [&](Value key) {
-    Value keyPosition = b.sub(b.loadI32(rowSource, key), firstSource);
+    Value keyPosition = positionOf(key);
     Value at = b.at(target, key);
     Value value =
         b.load(b.f32, b.at(source, b.mul(keyPosition, biasKeyStride)));
@@ -302,7 +310,8 @@ func::FuncOp plmc::buildAttention(KernelBuilder &b, ModuleOp module,
     task.v = headOf(2, spec.valueStride, spec.valueSize);
     task.out = headOf(3, spec.heads * spec.valueSize, spec.valueSize);
     task.rows = b.sub(b.loadI32(seqStart, b.add(sequence, 1)), start);
-    task.keys = spec.allKeys ? task.rows : b.loadI32(seqKeys, sequence);
+    task.kept = b.loadI32(seqKeys, sequence);
+    task.keys = spec.allKeys ? task.rows : task.kept;
     task.paddedKeys = b.mul(b.ceilDiv(task.keys, width), width);
     task.keyPanels = scratch;
     task.valuePanels = b.at(scratch, task.paddedKeys, spec.headSize * 4);

@@ -39,8 +39,7 @@ struct Doubles {
   }
   Value select(arith::CmpFPredicate predicate, Value x, double y, Value yes,
                Value no) const {
-    Value condition =
-        arith::CmpFOp::create(b, loc, predicate, x, number(y));
+    Value condition = arith::CmpFOp::create(b, loc, predicate, x, number(y));
     return arith::SelectOp::create(b, loc, condition, yes, no);
   }
   /// c0 + c1 x + c2 x^2 + ...
@@ -67,9 +66,9 @@ Value emitPreciseLog(KernelBuilder &b, Value input) {
   Value bits = arith::BitcastOp::create(b, d.loc, i64, x);
   Value exponent = arith::SIToFPOp::create(
       b, d.loc, d.f64,
-      arith::SubIOp::create(
-          b, d.loc, arith::ShRUIOp::create(b, d.loc, bits, integer(52)),
-          integer(1023)));
+      arith::SubIOp::create(b, d.loc,
+                            arith::ShRUIOp::create(b, d.loc, bits, integer(52)),
+                            integer(1023)));
   Value mantissa = arith::BitcastOp::create(
       b, d.loc, d.f64,
       arith::OrIOp::create(
@@ -81,9 +80,8 @@ Value emitPreciseLog(KernelBuilder &b, Value input) {
                       d.add(exponent, d.number(1)), exponent);
   mantissa = d.select(P::OGT, mantissa, 1.41421356237309505, halved, mantissa);
   // log(m) = 2 atanh((m - 1) / (m + 1)), |...| < 0.172
-  Value ratio =
-      arith::DivFOp::create(b, d.loc, d.sub(mantissa, d.number(1)),
-                            d.add(mantissa, d.number(1)));
+  Value ratio = arith::DivFOp::create(b, d.loc, d.sub(mantissa, d.number(1)),
+                                      d.add(mantissa, d.number(1)));
   Value series = d.polynomial(d.mul(ratio, ratio),
                               {2.0, 2.0 / 3, 2.0 / 5, 2.0 / 7, 2.0 / 9,
                                2.0 / 11, 2.0 / 13, 2.0 / 15, 2.0 / 17});
@@ -106,18 +104,18 @@ Value emitPreciseSine(KernelBuilder &b, Value input, int quarters) {
   Value rest = d.sub(x, d.mul(turns, d.number(1.57079632679489656)));
   rest = d.sub(rest, d.mul(turns, d.number(6.12323399573676604e-17)));
   Value shifted = d.add(turns, d.number(quarters));
-  Value quarter = d.sub(
-      shifted, d.mul(LLVM::FFloorOp::create(b, d.loc, d.f64,
-                                            d.mul(shifted, d.number(0.25))),
-                     d.number(4)));
+  Value quarter =
+      d.sub(shifted, d.mul(LLVM::FFloorOp::create(
+                               b, d.loc, d.f64, d.mul(shifted, d.number(0.25))),
+                           d.number(4)));
   Value square = d.mul(rest, rest);
-  Value sine = d.mul(
-      rest, d.polynomial(square, {1.0, -1.0 / 6, 1.0 / 120, -1.0 / 5040,
-                                  1.0 / 362880, -1.0 / 39916800,
-                                  1.0 / 6227020800}));
-  Value cosine = d.polynomial(
-      square, {1.0, -1.0 / 2, 1.0 / 24, -1.0 / 720, 1.0 / 40320,
-               -1.0 / 3628800, 1.0 / 479001600});
+  Value sine =
+      d.mul(rest, d.polynomial(square, {1.0, -1.0 / 6, 1.0 / 120, -1.0 / 5040,
+                                        1.0 / 362880, -1.0 / 39916800,
+                                        1.0 / 6227020800}));
+  Value cosine =
+      d.polynomial(square, {1.0, -1.0 / 2, 1.0 / 24, -1.0 / 720, 1.0 / 40320,
+                            -1.0 / 3628800, 1.0 / 479001600});
   // Quarter 0: sine, 1: cosine, 2: -sine, 3: -cosine.
   Value low = d.select(P::OEQ, quarter, 1, cosine, sine);
   Value high = d.select(P::OEQ, quarter, 3, cosine, sine);

@@ -13,8 +13,7 @@ using namespace plmc::importer;
 
 namespace plmc::huggingface {
 
-BertSettings::BertSettings(Config &config, llvm::StringRef defaultActivation,
-                           int64_t defaultPadding) {
+BertSettings::BertSettings(Config &config, llvm::StringRef defaultActivation) {
   vocabulary = config.size("vocab_size", 30522);
   hidden = config.size("hidden_size", 768);
   layers = layerCount(config, "num_hidden_layers", 12);
@@ -22,7 +21,6 @@ BertSettings::BertSettings(Config &config, llvm::StringRef defaultActivation,
   intermediate = config.size("intermediate_size", 3072);
   positions = config.size("max_position_embeddings", 512);
   types = config.size("type_vocab_size", 2);
-  padding = config.integer("pad_token_id", defaultPadding, 0, vocabulary - 1);
   epsilon = config.epsilon("layer_norm_eps", 1e-12);
   activation = config.string("hidden_act", defaultActivation);
   std::string type = config.string("position_embedding_type", "absolute");

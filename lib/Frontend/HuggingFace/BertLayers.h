@@ -14,12 +14,10 @@ namespace plmc::huggingface {
 /// The settings that BERT, RoBERTa, ELECTRA, ALBERT and MPNet have in common.
 struct BertSettings {
   /// Reads and checks them.
-  explicit BertSettings(Config &config, llvm::StringRef activation = "gelu",
-                        int64_t padding = 0);
+  explicit BertSettings(Config &config, llvm::StringRef activation = "gelu");
 
   int64_t vocabulary, hidden, layers, heads, intermediate, positions;
-  int64_t types;   // rows of the token type table
-  int64_t padding; // id of the padding token
+  int64_t types; // rows of the token type table
   double epsilon;
   std::string activation;
   /// Where positions come in: added to the embeddings, or, in models that only

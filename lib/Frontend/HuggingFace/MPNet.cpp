@@ -37,7 +37,7 @@ namespace {
 class MPNet final : public Encoder {
 public:
   explicit MPNet(ModelBuilder &b)
-      : Encoder(b, "mpnet."), settings(b.config, "gelu", padding),
+      : Encoder(b, "mpnet."), settings(b.config),
         bucketRows(b.config.integer("relative_attention_num_buckets",
                                     bucketCount, bucketCount, 1 << 20)) {
     width = settings.hidden;

@@ -20,8 +20,15 @@ Tensor ModelBuilder::unsupported(const llvm::Twine &message) {
   return graph.unsupported(message);
 }
 
-void ModelBuilder::setModule(llvm::StringRef name) {
-  module = name.str();
+Tensor ModelBuilder::fail(llvm::Error error) {
+  graph.setNode("", module);
+  graph.fail(std::move(error));
+  setModule(module);
+  return Tensor();
+}
+
+void ModelBuilder::setModule(std::string name) {
+  module = std::move(name);
   graph.setNode(config.getDisplayName().str() + ": " + module + ": ", module);
 }
 
@@ -72,12 +79,10 @@ Tensor ModelBuilder::weight(const std::string &name, ArrayRef<int64_t> shape) {
       checkpoint.fileOf(found) + ": tensor '" + printable(found) + "' ";
   if (!actual)
     return fail(badModel(where + "of shape " + listText(shape) +
-                         " is missing; " + config.getDisplayName() +
-                         " asks for it"));
+                         " is missing, but config.json asks for it"));
   if (ArrayRef<int64_t>(*actual) != shape)
     return fail(badModel(where + "has the shape " + listText(*actual) +
-                         ", but " + config.getDisplayName() + " asks for " +
-                         listText(shape)));
+                         ", but config.json asks for " + listText(shape)));
   auto literal = checkpoint.read(found);
   if (!literal)
     return fail(literal.takeError());

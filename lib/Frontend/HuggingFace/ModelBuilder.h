@@ -36,7 +36,8 @@ public:
   Config &config;
 
   bool hasFailed() const { return graph.hasFailed() || config.hasFailed(); }
-  Tensor fail(llvm::Error error) { return graph.fail(std::move(error)); }
+  /// Records an error that names its file itself.
+  Tensor fail(llvm::Error error);
   Tensor unsupported(const llvm::Twine &message);
 
   //===--------------------------------------------------------------------===//
@@ -93,7 +94,7 @@ public:
 
   mlir::Block *getBlock() const { return block; }
   /// The module that the next operations belong to, for locations.
-  void setModule(llvm::StringRef name);
+  void setModule(std::string name);
   /// No longer than this: a plm.constraint.
   void limitSequence(const DimExpr &length, int64_t limit);
 

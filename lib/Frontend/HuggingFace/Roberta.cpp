@@ -14,7 +14,9 @@ namespace {
 class Roberta final : public Encoder {
 public:
   explicit Roberta(ModelBuilder &b)
-      : Encoder(b, "roberta."), settings(b.config, "gelu", /*padding=*/1) {
+      : Encoder(b, "roberta."), settings(b.config),
+        padding(
+            b.config.integer("pad_token_id", 1, 0, settings.vocabulary - 1)) {
     width = settings.hidden;
     vocabulary = settings.vocabulary;
     words = base("embeddings.word_embeddings");
@@ -32,7 +34,7 @@ public:
     x = b.graph.add(x, typeZero);
     if (settings.positionType == BertSettings::Positions::Absolute) {
       Tensor places =
-          countedPositions(b, inputs.ids, settings.padding, settings.positions);
+          countedPositions(b, inputs.ids, padding, settings.positions);
       Tensor positions = b.weight(base("embeddings.position_embeddings.weight"),
                                   {settings.positions, width});
       x = b.graph.add(x, b.embedding(places, positions));
@@ -66,6 +68,7 @@ public:
 
 private:
   BertSettings settings;
+  int64_t padding; // id of the padding token
 };
 
 } // namespace

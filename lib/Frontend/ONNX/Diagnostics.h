@@ -15,13 +15,13 @@
 #define PLMC_FRONTEND_ONNX_DIAGNOSTICS_H
 
 #include "plmc/Frontend/ONNX/Import.h"
+#include "plmc/Support/Text.h"
 #include "llvm/ADT/Twine.h"
 #include <string>
 
 namespace plmc::importer {
 
-/// Control characters, escape sequences and invalid UTF-8 replaced by '?'.
-std::string cleanText(llvm::StringRef text);
+using plmc::cleanText;
 /// cleanText, cut to a length that fits a line.
 std::string printable(llvm::StringRef text, size_t limit = 120);
 /// Only [A-Za-z0-9_], not starting with a digit, not empty: a dimension name.

@@ -56,6 +56,26 @@ GraphImporter::findFunction(const onnx::NodeProto &node) const {
       functionKey(node.domain(), node.op_type(), node.overload()));
 }
 
+size_t GraphImporter::inlinedSize(const onnx::NodeProto &node) {
+  const onnx::FunctionProto *function = findFunction(node);
+  if (!function)
+    return 1;
+  // Functions that call themselves have another message.
+  auto [known, isNew] = inlinedSizes.try_emplace(function, 0);
+  if (!isNew)
+    return known->second + 1;
+  size_t total = 0;
+  // A call in a call in ...: as deep as importing it would be allowed to go.
+  if (callStack.size() < maxCallDepth) {
+    callStack.push_back(function);
+    for (const onnx::NodeProto &inner : function->node())
+      total = std::min(total + inlinedSize(inner), maxImportedNodes);
+    callStack.pop_back();
+  }
+  inlinedSizes[function] = total;
+  return total + 1;
+}
+
 void GraphImporter::checkOperators(ArrayRef<const onnx::NodeProto *> nodes,
                                    const Scope &scope) {
   MapVector<StringRef, unsigned> missing; // operator, number of nodes
@@ -129,8 +149,21 @@ bool GraphImporter::importNodes(
   });
   if (!order)
     return fail(order.takeError());
-  if (checkFirst)
+  if (checkFirst) {
     checkOperators(*order, scope);
+    // Before the time is spent; unused nodes of functions count here.
+    size_t total = 0;
+    for (const onnx::NodeProto *node : *order)
+      if ((total += inlinedSize(*node)) > maxImportedNodes) {
+        b.setNode(file.getDisplayName().str() + ": " +
+                      describeNode(*node, scope.prefix) + ": ",
+                  "");
+        b.unsupported("the model has more than " + Twine(maxImportedNodes) +
+                      " nodes after inlining its functions; export fewer "
+                      "layers, or without functions");
+        return false;
+      }
+  }
   for (const onnx::NodeProto *node : *order)
     if (b.hasFailed() || !importNode(*node, scope))
       return false;
@@ -149,7 +182,8 @@ bool GraphImporter::importNode(const onnx::NodeProto &proto, Scope &scope) {
   enterNode();
   if (++importedNodes > maxImportedNodes) {
     b.unsupported("the model has more than " + Twine(maxImportedNodes) +
-                  " nodes after inlining its functions");
+                  " nodes after inlining its functions; export fewer layers, "
+                  "or without functions");
     return false;
   }
   if (const onnx::FunctionProto *function = findFunction(proto))

@@ -35,6 +35,8 @@ private:
   const onnx::FunctionProto *findFunction(const onnx::NodeProto &node) const;
   void checkOperators(llvm::ArrayRef<const onnx::NodeProto *> nodes,
                       const Scope &scope);
+  /// Nodes after inlining functions, at most one more than may be imported.
+  size_t inlinedSize(const onnx::NodeProto &node);
   bool importNode(const onnx::NodeProto &node, Scope &scope);
   bool importCall(const onnx::NodeProto &node,
                   const onnx::FunctionProto &function, Scope &scope);
@@ -48,6 +50,8 @@ private:
   GraphBuilder &b;
   llvm::StringMap<const onnx::FunctionProto *> functions;
   std::vector<const onnx::FunctionProto *> callStack;
+  /// Nodes of a function after inlining; 0 while it is being counted.
+  llvm::DenseMap<const onnx::FunctionProto *, size_t> inlinedSizes;
   size_t importedNodes = 0;
 };
 

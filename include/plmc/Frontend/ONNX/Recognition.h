@@ -20,6 +20,9 @@ namespace plmc {
 /// runs after import.
 void buildRecognitionPipeline(mlir::OpPassManager &pm);
 
+/// The first pass of the pipeline: f16, bf16 and f64 models compute in f32.
+std::unique_ptr<mlir::Pass> createPromoteFloatsPass();
+
 /// Registers plm-recognize-* and the pipeline `plm-recognize` for plmc-opt.
 void registerRecognitionPasses();
 

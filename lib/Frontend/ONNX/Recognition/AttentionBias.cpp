@@ -25,6 +25,11 @@ static Error refuse(const llvm::Twine &reason) {
 /// well as replacing.
 constexpr double certainlyExcluded = -1000;
 
+/// What is added where a score is replaced: low enough to swallow the score, as
+/// replacing does (a row of nothing else is an average), and so far from the
+/// lowest float that several of them have a sum.
+constexpr double replacement = -1e37;
+
 //===----------------------------------------------------------------------===//
 // Dividing
 //===----------------------------------------------------------------------===//
@@ -137,8 +142,8 @@ Expected<MaskAndBias> divideMask(FactorTable &table,
       return refuse(reason);
     }
   for (const MaskTerm &term : after)
-    if (Error error = checkAfterSoftmax(
-            table, term, masks.empty() ? before : masks, axes)) {
+    if (Error error = checkAfterSoftmax(table, term,
+                                        masks.empty() ? before : masks, axes)) {
       // What repeats a part of the bias does no harm either.
       bool repeats = llvm::any_of(before, [&](const MaskTerm &other) {
         return other.kind == term.kind && other.value == term.value;
@@ -203,7 +208,8 @@ Value BiasBuilder::number(const MaskTerm &term) {
         BinaryKindAttr::get(builder.getContext(), BinaryKind::Mul), term.value,
         constant(term.scale));
   }
-  Value zero = constant(0), fill = constant(term.fill);
+  Value zero = constant(0);
+  Value fill = constant(std::isfinite(term.fill) ? replacement : term.fill);
   bool keep = term.kind == MaskTerm::Keep;
   return SelectOp::create(builder, loc, type, term.value, keep ? zero : fill,
                           keep ? fill : zero);
@@ -221,8 +227,7 @@ Expected<Value> BiasBuilder::canonical(Value value, const MaskTerm &term) {
       continue;
     if (table.product(factors) != dim)
       return refuse("the mask has the size " + dim.str() +
-                    " where the scores have " +
-                    table.product(factors).str());
+                    " where the scores have " + table.product(factors).str());
     from.append(factors);
   }
   Factors to;

@@ -49,6 +49,7 @@ public:
 
 private:
   Error checkArgument();
+  Value argumentAsMask();
   Error checkAll();
   std::vector<DimValues> sizes() const;
   std::vector<HostTensor> arguments(int64_t batch, int64_t keys);
@@ -124,22 +125,43 @@ private:
   const FactorSizes &sizes;
 };
 
-/// The argument must be [batch, keys] of the scores.
+/// The argument must be [batch, keys] of the scores, in this or another shape
+/// with the same elements, as the [batch, choices, keys] of multiple choice.
 Error Prover::checkArgument() {
   BlockArgument argument = expression.argument();
   if (!argument)
     return Error::success();
   Dims dims = dimsOf(argument);
-  if (dims.size() != 2)
-    return refuse("the mask input has rank " + llvm::Twine(dims.size()) +
-                  ", only [batch, sequence] masks are recognised");
-  if (dims[0] != question.table.product(question.batch) ||
-      dims[1] != question.table.product(question.key))
-    return refuse("the mask input has shape [" + dims[0].str() + ", " +
-                  dims[1].str() + "], the scores have batch " +
-                  question.table.product(question.batch).str() + " and " +
-                  question.table.product(question.key).str() + " keys");
-  return Error::success();
+  DimExpr batch = question.table.product(question.batch);
+  DimExpr keys = question.table.product(question.key);
+  for (size_t split = 0; split <= dims.size(); ++split)
+    if (productOf(llvm::ArrayRef(dims).take_front(split)) == batch &&
+        productOf(llvm::ArrayRef(dims).drop_front(split)) == keys)
+      return Error::success();
+  std::string shape;
+  for (const DimExpr &dim : dims)
+    shape += (shape.empty() ? "" : ", ") + dim.str();
+  return refuse("the mask input has shape [" + shape +
+                "], the scores have batch " + batch.str() + " and " +
+                keys.str() + " keys");
+}
+
+/// The argument as [batch, keys]: the same value for whoever asks.
+Value Prover::argumentAsMask() {
+  BlockArgument argument = expression.argument();
+  RankedTensorType type =
+      makeTensorType({question.table.product(question.batch),
+                      question.table.product(question.key)},
+                     typeOf(argument).getElementType());
+  Block *block = argument.getOwner();
+  for (Operation *user : argument.getUsers())
+    if (auto reshape = dyn_cast<ReshapeOp>(user);
+        reshape && reshape.getType() == type && reshape->getBlock() == block) {
+      reshape->moveBefore(block, block->begin());
+      return reshape;
+    }
+  OpBuilder builder = OpBuilder::atBlockBegin(block);
+  return reshapeTo(builder, argument.getLoc(), argument, getDims(type));
 }
 
 /// Small sizes, no two symbols alike; the first two in turn play batch and
@@ -354,7 +376,7 @@ Expected<Value> Prover::run() {
       return std::move(error);
     if (Error error = checkThreshold())
       return std::move(error);
-    return Value(expression.argument());
+    return argumentAsMask();
   }
   if (keptAny && !excludedAny)
     return Value();

@@ -80,7 +80,7 @@ struct MaskQuestion {
   Factors batch, key;
 };
 
-/// The [batch, key] function argument that is the keep-mask of all terms
+/// The function argument, as [batch, key], that is the keep-mask of all terms
 /// together, or a null Value when they keep everything. The error is the
 /// reason, fit for plm.unrecognized.
 llvm::Expected<mlir::Value> proveKeepMask(const MaskQuestion &question);

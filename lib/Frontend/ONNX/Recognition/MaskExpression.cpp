@@ -201,8 +201,15 @@ Expected<HostTensor> MaskExpression::anyCondition(Value value,
 Expected<llvm::DenseMap<Value, HostTensor>>
 MaskExpression::evaluate(const HostTensor &argument, const DimValues &dims) {
   llvm::DenseMap<Value, HostTensor> values;
-  if (arg)
-    values[arg] = argument;
+  if (arg) { // the same elements in the shape of the argument
+    HostTensor given = argument;
+    given.shape.clear();
+    for (const DimExpr &dim : dimsOf(arg))
+      given.shape.push_back(dim.evaluate(dims).value_or(-1));
+    if (given.numElements() != argument.numElements())
+      return refuse("the mask's dimensions cannot be analysed");
+    values[arg] = std::move(given);
+  }
   for (Value condition : conditions) {
     Expected<HostTensor> any = anyCondition(condition, dims);
     if (!any)

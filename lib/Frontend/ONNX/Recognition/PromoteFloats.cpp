@@ -22,6 +22,10 @@
 // infinity: it is the fill of a mask, and a mask that multiplies its fill by 0
 // would give NaN where the fill is infinite.
 //
+// A half-precision graph also holds rounded numbers that were meant exactly: the
+// 1.414 of a GELU. They get their digits back, or no GELU would be one; that
+// stays within the rounding that the graph has suffered.
+//
 // Memory: the new bytes of the parameters are the pass's own (the old ones lie
 // in the mapped file), and they are converted one by one.
 //
@@ -67,6 +71,21 @@ float toFloat(double value) {
   return float(value);
 }
 
+/// The number that formulas mean by a scalar of a 16-bit type: sqrt(2), its
+/// reciprocal and sqrt(2 / pi) for GELU, 0.044715 for its tanh form.
+double unrounded(double value, DType dtype) {
+  if (dtype == DType::F64)
+    return value;
+  HostTensor rounded(dtype, {});
+  for (double meant : {1.4142135623730951, 0.7071067811865476,
+                       0.7978845608028654, 0.044715}) {
+    rounded.setDouble(0, meant);
+    if (rounded.getDouble(0) == std::fabs(value))
+      return std::copysign(meant, value);
+  }
+  return value;
+}
+
 /// Elements of `dtype`, anywhere in memory, as floats.
 void convert(llvm::ArrayRef<char> from, DType dtype,
              llvm::MutableArrayRef<float> to) {
@@ -107,8 +126,12 @@ ElementsAttr promote(Operation *op, ElementsAttr value) {
     return {};
   }
   HostTensor promoted(DType::F32, tensor->shape);
-  for (int64_t i = 0, count = tensor->numElements(); i < count; ++i)
+  int64_t count = tensor->numElements();
+  for (int64_t i = 0; i < count; ++i)
     promoted.as<float>()[i] = toFloat(tensor->getDouble(i));
+  if (count == 1)
+    promoted.as<float>()[0] =
+        toFloat(unrounded(tensor->getDouble(0), tensor->dtype));
   return attrFromTensor(promoted, op->getContext());
 }
 

@@ -237,6 +237,35 @@ template <typename Op> struct AboveView : OpRewritePattern<Op> {
   }
 };
 
+/// plm.attention has no way to round its scores or its weights, as a static
+/// quantisation of all products asks for.
+void explainAttention(SoftmaxOp softmax) {
+  llvm::SmallVector<Value> pending{softmax.getInput()};
+  auto isBetween = [](Operation *op) {
+    return isa_and_present<BinaryOp, UnaryOp, SelectOp, ReshapeOp, TransposeOp>(
+        op);
+  };
+  for (int steps = 0; !pending.empty() && steps < 32; ++steps) {
+    Operation *op = pending.pop_back_val().getDefiningOp();
+    if (isa_and_present<DequantizeOp>(op))
+      return setReason(softmax, "its scores are rounded to 8 bits, which "
+                                "attention cannot express; leave the products "
+                                "of activations unquantized");
+    if (isBetween(op))
+      pending.append(op->operand_begin(), op->operand_end());
+  }
+  llvm::SmallVector<Operation *> users(softmax->getUsers());
+  for (int steps = 0; !users.empty() && steps < 32; ++steps) {
+    Operation *op = users.pop_back_val();
+    if (isa<QuantizeOp>(op))
+      return setReason(softmax, "its weights are rounded to 8 bits, which "
+                                "attention cannot express; leave the products "
+                                "of activations unquantized");
+    if (isBetween(op))
+      users.append(op->user_begin(), op->user_end());
+  }
+}
+
 struct RecognizeQuantized
     : public plmc::impl::RecognizeQuantizedPassBase<RecognizeQuantized> {
   void runOnOperation() override {
@@ -247,6 +276,7 @@ struct RecognizeQuantized
     // Not converging leaves valid IR that is merely less normal.
     (void)applyPatternsGreedily(getOperation(), std::move(patterns));
     eraseDeadOps(getOperation());
+    getOperation().walk(explainAttention);
   }
 };
 

@@ -141,8 +141,8 @@ ParameterOp Settler::store(ArrayRef<Operation *> views, Operation *root,
     return {};
   // Another way to the same elements.
   if (auto bytes = bytesOf(value)) {
-    std::string key = llvm::formatv("{0} {1} {2:x}", name, type,
-                                    llvm::xxh3_64bits(*bytes));
+    std::string key =
+        llvm::formatv("{0} {1} {2:x}", name, type, llvm::xxh3_64bits(*bytes));
     ParameterOp &same = byContent[key];
     if (same && bytesOf(same.getValue()) == bytes)
       return result = same;

@@ -38,7 +38,8 @@ bool isProductOfActivations(Operation *op) {
 /// What may stand between the products and the softmax of an attention.
 bool isBetween(Operation *op) {
   return isa_and_present<BinaryOp, UnaryOp, SelectOp, CastOp, ReshapeOp,
-                         TransposeOp, BroadcastOp, QuantizeOp, DequantizeOp>(op);
+                         TransposeOp, BroadcastOp, QuantizeOp, DequantizeOp>(
+      op);
 }
 
 class Finder {
