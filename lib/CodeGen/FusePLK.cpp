@@ -235,7 +235,8 @@ struct FusePLKPass : plmc::impl::FusePLKBase<FusePLKPass> {
     // Weights that a merge has left without a reader.
     SymbolTable symbols(getOperation());
     auto weights = llvm::to_vector(getOperation().getOps<WeightOp>());
-    for (WeightOp weight : llvm::reverse(weights)) // scales before what they scale
+    for (WeightOp weight :
+         llvm::reverse(weights)) // scales before what they scale
       if (SymbolTable::symbolKnownUseEmpty(weight, getOperation()))
         symbols.erase(weight);
   }

@@ -135,7 +135,8 @@ llvm::Error WeightSection::writePanels(raw_ostream &os, plk::WeightOp weight) {
       }
     column0 += columns;
   }
-  os.write(reinterpret_cast<const char *>(panels.data()), panels.size() * bytes);
+  os.write(reinterpret_cast<const char *>(panels.data()),
+           panels.size() * bytes);
   return llvm::Error::success();
 }
 

@@ -134,10 +134,13 @@ llvm::Expected<InputRoles> findInputRoles(func::FuncOp func) {
     if (!tokens && role.dims.size() >= 2)
       tokens = &role;
   if (tokens) {
+    // What is no ids is [batch, sequence, width].
+    size_t length =
+        tokens->kind == InputRole::Kind::Ids ? tokens->dims.size() - 1 : 1;
     roles.batch = DimExpr(1);
-    for (const DimExpr &dim : ArrayRef(tokens->dims).drop_back())
+    for (const DimExpr &dim : ArrayRef(tokens->dims).take_front(length))
       roles.batch = roles.batch * dim;
-    roles.sequence = tokens->dims.back();
+    roles.sequence = tokens->dims[length];
   }
   return roles;
 }

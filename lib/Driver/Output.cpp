@@ -35,6 +35,8 @@ Error checkWritable(StringRef option, StringRef path,
       return fail("it is the input; name another file");
   }
   std::string resolved = resolveOutput(path);
+  if (fs::is_symlink_file(resolved))
+    return fail("it is a link that leads nowhere; remove it");
   if (fs::exists(resolved) && !fs::is_regular_file(resolved))
     return fail("it is no regular file");
   StringRef folder = llvm::sys::path::parent_path(resolved);

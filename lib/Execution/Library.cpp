@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Library.h"
+#include "ElfCheck.h"
 #include "llvm/Support/FileSystem.h"
 #include <dlfcn.h>
 #include <nlohmann/json.hpp>
@@ -36,6 +37,8 @@ llvm::Expected<std::shared_ptr<Library>> Library::open(StringRef path,
     return fail("it is no file");
   if (status.getSize() == 0)
     return fail("it is empty");
+  if (llvm::Error error = checkElf(path, status.getSize()))
+    return fail(llvm::toString(std::move(error)));
 
   // A name without a slash would be searched for in the system's folders.
   std::string file = path.str();

@@ -27,6 +27,10 @@ std::string cleanText(StringRef text) {
     bool valid = length > 1 && i + length <= text.size() &&
                  llvm::isLegalUTF8Sequence(begin, begin + length) &&
                  !(c == 0xC2 && begin[1] < 0xA0);
+    // Separators of lines, and marks that change the direction of text.
+    if (valid && c == 0xE2)
+      valid = !((begin[1] == 0x80 && begin[2] >= 0xA8 && begin[2] <= 0xAE) ||
+                (begin[1] == 0x81 && begin[2] >= 0xA6 && begin[2] <= 0xA9));
     if (valid)
       result.append(text.substr(i, length).str());
     else

@@ -46,7 +46,8 @@ func.func @dynamic(%x: !x, %s: tensor<f32>, %zf: tensor<f32>) -> !y {
 // CHECK-DAG: %[[W:.*]] = plm.get_parameter @wt :
 // CHECK-DAG: %[[S:.*]] = plm.constant dense<1.250000e-01> : tensor<f32>
 // CHECK-DAG: %[[Z:.*]] = plm.constant dense<128> : tensor<ui8>
-// CHECK-DAG: %[[X:.*]] = plm.dequantize %arg0 scale %arg1 :
+// CHECK-DAG: %[[N:.*]] = plm.reshape %arg1 : (tensor<1xf32>) -> tensor<f32>
+// CHECK-DAG: %[[X:.*]] = plm.dequantize %arg0 scale %[[N]] :
 // CHECK-DAG: %[[D:.*]] = plm.dequantize %[[V:.*]] scale %[[S]] zero_point %[[Z]] :
 // CHECK-DAG: %[[V]] = plm.transpose %[[W]]
 // CHECK: plm.linear %[[X]], %[[D]]

@@ -129,7 +129,7 @@ class NowhereTest(Case):
         self.refused_output("/dev/full", "regular file")
         self.refused_output(self.path("dangling.so"), "there is no folder")
         self.refused_output(self.path("none/out.so"), "there is no folder")
-        self.refused_output(self.path("loop.so"), "link")
+        self.refused_output(self.path("loop.so"), "link that leads nowhere")
         self.refused_output(self.path("x" * 300 + ".so"), "name")
 
     @unittest.skipIf(os.geteuid() == 0, "root may write anywhere")

@@ -66,6 +66,26 @@ TEST_F(ONNXHostile, TruncatedAnywhere) {
     tryImport(llvm::StringRef(bytes).take_front(length));
 }
 
+TEST_F(ONNXHostile, TruncatedAtEveryByte) {
+  ModelBuilder m;
+  m.input("x", F32, {"batch", "4"});
+  m.floats("w", {4, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
+  m.intVector("axes", {1});
+  m.node("MatMul", {"x", "w"}, {"p"}).set_name("product");
+  setAttr(m.node("Softmax", {"p"}, {"s"}), "axis", int64_t(-1));
+  m.node("Unsqueeze", {"s", "axes"}, {"y"});
+  m.output("y");
+  std::string bytes = m.model.SerializeAsString();
+  for (size_t length = 0; length < bytes.size(); ++length)
+    tryImport(llvm::StringRef(bytes).take_front(length));
+  // Every bit of it, too.
+  for (size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
+    std::string damaged = bytes;
+    damaged[bit / 8] ^= 1 << (bit % 8);
+    tryImport(damaged);
+  }
+}
+
 TEST_F(ONNXHostile, FlippedBits) {
   std::string bytes = fixture();
   ASSERT_FALSE(bytes.empty());

@@ -27,6 +27,15 @@ static llvm::Error oneOf(llvm::StringRef option, llvm::StringRef value,
                    option + "=" + value + ": known are " + list);
 }
 
+/// The runtime's limit (PLM_RT_MAX_THREADS).
+static llvm::Error checkThreads(int threads) {
+  if (threads >= 0 && threads <= 1024)
+    return llvm::Error::success();
+  return makeError(ExitCode::Usage, "--threads=" + llvm::Twine(threads) +
+                                        ": 1 to 1024 threads are possible, or "
+                                        "0 for one per CPU");
+}
+
 tool::Command tool::addCompress(CLI::App &app) {
   struct Arguments : CompressOptions {
     std::string padding = "skip";
@@ -120,8 +129,8 @@ tool::Command tool::addRun(CLI::App &app) {
   command->add_option("--threads", args->threads, "Threads; 0: one per CPU")
       ->capture_default_str();
   return [args]() -> llvm::Error {
-    if (args->threads < 0)
-      return makeError(ExitCode::Usage, "--threads must not be negative");
+    if (llvm::Error error = checkThreads(args->threads))
+      return error;
     return run(*args);
   };
 }
@@ -148,8 +157,8 @@ tool::Command tool::addVerify(CLI::App &app) {
                    "Largest error, in units of the output's scale")
       ->capture_default_str();
   return [args]() -> llvm::Error {
-    if (args->threads < 0)
-      return makeError(ExitCode::Usage, "--threads must not be negative");
+    if (llvm::Error error = checkThreads(args->threads))
+      return error;
     if (!(args->tolerance >= 0 && args->tolerance < 1))
       return makeError(ExitCode::Usage,
                        "--tolerance must be at least 0 and below 1");
@@ -174,5 +183,12 @@ tool::Command tool::addBench(CLI::App &app) {
   command->add_option("--seconds", args->seconds, "Time for each measurement")
       ->capture_default_str();
   command->add_flag("--json", args->json, "Print JSON");
-  return [args] { return bench(*args, llvm::outs()); };
+  return [args]() -> llvm::Error {
+    for (int threads : args->threads)
+      if (llvm::Error error = checkThreads(threads))
+        return error;
+    if (!(args->seconds >= 0 && args->seconds <= 3600))
+      return makeError(ExitCode::Usage, "--seconds must be 0 to 3600");
+    return bench(*args, llvm::outs());
+  };
 }

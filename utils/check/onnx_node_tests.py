@@ -386,7 +386,7 @@ def main():
                 file.write(text)
             with open(REFUSED, "w", encoding="utf-8") as file:
                 file.write(HEADER)
-                for case in sorted(cases):
+                for case in sorted(cases, key=lambda case: case.name):
                     if outcomes[case.name].kind == "refused":
                         file.write("%s: %s\n" % (case.name, short_reason(outcomes[case.name])))
         for name in set(refused) - set(outcomes):

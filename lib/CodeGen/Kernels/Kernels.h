@@ -102,10 +102,10 @@ mlir::func::FuncOp buildNorm(KernelBuilder &b, mlir::ModuleOp module,
 
 struct EmbedSpec {
   int64_t width = 0;
-  llvm::SmallVector<int64_t> tableRows; // of each table
+  llvm::SmallVector<int64_t> tableRows;    // of each table
   llvm::SmallVector<WeightFormat> formats; // of each table
   WeightFormat positionFormat;
-  llvm::SmallVector<int64_t> idBytes;   // 4 or 8
+  llvm::SmallVector<int64_t> idBytes; // 4 or 8
   bool position = false;
   int64_t offset = 0;
   std::string name() const;

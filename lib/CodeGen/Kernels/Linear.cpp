@@ -35,7 +35,8 @@ using namespace mlir;
 using namespace plmc;
 
 std::string LinearSpec::name() const {
-  std::string text = llvm::formatv("linear_{0}x{1}", k, n).str() + weight.name();
+  std::string text =
+      llvm::formatv("linear_{0}x{1}", k, n).str() + weight.name();
   if (bias)
     text += "_bias";
   if (activation)
@@ -84,8 +85,7 @@ SmallVector<Value> plmc::emitTile(KernelBuilder &b, const TileOperands &tile,
     for (int64_t u = 0; u < unroll; ++u) {
       if (tile.prefetchBytes && u * rowBytes % 64 == 0)
         for (int64_t line = 0; line < rowBytes; line += 64)
-          b.prefetch(
-              b.offset(panel, tile.prefetchBytes + u * rowBytes + line));
+          b.prefetch(b.offset(panel, tile.prefetchBytes + u * rowBytes + line));
       SmallVector<Value> weights;
       for (int64_t v = 0; v < vectors; ++v) {
         Value at = b.offset(panel, (u * vectors + v) * lanes * bytes);
@@ -167,12 +167,11 @@ static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
   for (int64_t r = 0; r < rows; ++r)
     llvm::append_range(init, start);
 
-  TileOperands tile{rows, x, b.c(spec.k * 4), panel, b.c(spec.k), spec.k,
-                    // A single row streams the weight as fast as it can be
-                    // read; more rows leave time to fetch the next panel.
-                    rows > 1 ? spec.k * b.target.panelWidth() *
-                                   spec.weight.bytes()
-                             : 0};
+  TileOperands tile{
+      rows, x, b.c(spec.k * 4), panel, b.c(spec.k), spec.k,
+      // A single row streams the weight as fast as it can be
+      // read; more rows leave time to fetch the next panel.
+      rows > 1 ? spec.k * b.target.panelWidth() * spec.weight.bytes() : 0};
   tile.format = spec.weight;
   if (spec.weight.zeroPoint)
     for (int64_t v = 0; v < vectors; ++v)

@@ -155,8 +155,8 @@ func::FuncOp plmc::buildEmbed(KernelBuilder &b, ModuleOp module,
       addends.push_back(rowOf(t, argument(tables + t), id));
     }
     if (spec.position)
-      addends.push_back(rowOf(tables, position,
-                              b.add(b.rem(source, sequence), spec.offset)));
+      addends.push_back(
+          rowOf(tables, position, b.add(b.rem(source, sequence), spec.offset)));
     Value target = b.at(y, row, spec.width * 4);
     b.forColumns(spec.width, [&](Value i, int64_t valid) {
       Value sum = addends[0].load(b, i, valid);

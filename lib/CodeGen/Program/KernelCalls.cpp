@@ -11,7 +11,8 @@ using namespace mlir;
 using namespace plmc;
 
 /// Scales and zero points of a quantised weight.
-LogicalResult ProgramBuilder::appendScales(Operation *user, plk::WeightOp weight,
+LogicalResult ProgramBuilder::appendScales(Operation *user,
+                                           plk::WeightOp weight,
                                            SmallVectorImpl<Value> &arguments) {
   if (!weight.getQuantized())
     return success();
@@ -125,11 +126,15 @@ LogicalResult ProgramBuilder::emitLinear(plk::LinearOp op, Value result) {
   // Few rows: share columns. With one thread both are everything.
   Value few = b.lt(rows, b.mul(threads, 4 * b.target.tileRows));
   Range ownRows = shareRows(rows), ownPanels = share(numPanels);
-  SmallVector<Value> arguments{
-      *input, *panels, *bias, *residual, result,
-      b.select(few, b.c(0), ownRows.lo), b.select(few, rows, ownRows.hi),
-      b.select(few, ownPanels.lo, b.c(0)),
-      b.select(few, ownPanels.hi, numPanels)};
+  SmallVector<Value> arguments{*input,
+                               *panels,
+                               *bias,
+                               *residual,
+                               result,
+                               b.select(few, b.c(0), ownRows.lo),
+                               b.select(few, rows, ownRows.hi),
+                               b.select(few, ownPanels.lo, b.c(0)),
+                               b.select(few, ownPanels.hi, numPanels)};
   if (failed(appendScales(op, weight, arguments)))
     return failure();
   b.call(func, arguments);

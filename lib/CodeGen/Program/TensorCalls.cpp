@@ -74,9 +74,29 @@ void ProgramBuilder::emitPack(Value from, Value to, RankedTensorType packedType,
   });
 }
 
+/// What the code of a tensor operation depends on: not its place in the model,
+/// nor its operands' values, but for an exponent. Twelve layers share one
+/// function.
+static std::string tensorOpKey(Operation *op) {
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  os << op->getName() << op->getPropertiesAsAttribute() << op->getOperandTypes()
+     << " -> " << op->getResultTypes();
+  auto binary = dyn_cast<plm::BinaryOp>(op);
+  if (binary && binary.getKind() == plm::BinaryKind::Pow)
+    if (auto exponent = binary.getRhs().getDefiningOp<plm::ConstantOp>())
+      os << exponent.getValue();
+  return key;
+}
+
 LogicalResult ProgramBuilder::emitTensorOp(Operation *op, Value result) {
-  // A function of its own: (frame, thread, threads, operands..., result).
-  SmallVector<Value> arguments{frame, thread, threads};
+  // A function of its own: (frame, thread, threads, error code, operands...,
+  // result).
+  int64_t code = TensorOpEmitter::checksIndices(op)
+                     ? indexCheck(op, "an index is out of range")
+                     : 0;
+  SmallVector<Value> arguments{frame, thread, threads, b.c(code)};
+  size_t numFixed = arguments.size();
   for (Value operand : op->getOperands()) {
     FailureOr<Value> at = address(operand);
     if (failed(at))
@@ -90,47 +110,44 @@ LogicalResult ProgramBuilder::emitTensorOp(Operation *op, Value result) {
           {int32_t(argument.getArgNumber()),
            cast<RankedTensorType>(embedding.getTable().getType())
                .getDimSize(0)});
-  int64_t code = TensorOpEmitter::checksIndices(op)
-                     ? indexCheck(op, "an index is out of range")
-                     : 0;
 
-  OpBuilder::InsertionGuard guard(b);
-  SmallVector<Type> types;
-  for (Value argument : arguments)
-    types.push_back(argument.getType());
-  auto callSite = b.saveInsertionPoint();
-  std::string name =
-      llvm::formatv("tensor_{0}_{1}", op->getName().stripDialect(),
-                    kernels.size() + info.numSlots);
-  while (output.lookupSymbol(name))
-    name += "_";
-  auto func = b.beginFunction(output, name, types);
-  func.setPrivate();
-  kernels[name] = func;
+  bool emitted = true;
+  auto func = kernel(tensorOpKey(op), [&] {
+    SmallVector<Type> types;
+    for (Value argument : arguments)
+      types.push_back(argument.getType());
+    std::string name = llvm::formatv(
+        "tensor_{0}_{1}", op->getName().stripDialect(), kernels.size());
+    while (output.lookupSymbol(name))
+      name += "_";
+    auto built = b.beginFunction(output, name, types);
+    built.setPrivate();
 
-  Value localDims = b.loadPtr(func.getArgument(0), runtime::FrameDims);
-  auto localDim = [&](const DimExpr &expr) {
-    return dimension(localDims, expr);
-  };
-  TensorOpContext context{b,
-                          localDim,
-                          func.getArgument(1),
-                          func.getArgument(2),
-                          b.offset(func.getArgument(0), runtime::FrameError),
-                          code};
-  auto buffer = [&](Value value, Value at) {
-    auto type = cast<RankedTensorType>(value.getType());
-    return Buffer{at, getDims(type), type.getElementType()};
-  };
-  SmallVector<Buffer> operands;
-  for (auto [index, operand] : llvm::enumerate(op->getOperands()))
-    operands.push_back(buffer(operand, func.getArgument(3 + index)));
-  Buffer out =
-      buffer(op->getResult(0), func.getArgument(3 + op->getNumOperands()));
-  if (failed(TensorOpEmitter(context).emit(op, operands, out)))
+    Value localDims = b.loadPtr(built.getArgument(0), runtime::FrameDims);
+    auto localDim = [&](const DimExpr &expr) {
+      return dimension(localDims, expr);
+    };
+    TensorOpContext context{b,
+                            localDim,
+                            built.getArgument(1),
+                            built.getArgument(2),
+                            b.offset(built.getArgument(0), runtime::FrameError),
+                            built.getArgument(3)};
+    auto buffer = [&](Value value, Value at) {
+      auto type = cast<RankedTensorType>(value.getType());
+      return Buffer{at, getDims(type), type.getElementType()};
+    };
+    SmallVector<Buffer> operands;
+    for (auto [index, operand] : llvm::enumerate(op->getOperands()))
+      operands.push_back(buffer(operand, built.getArgument(numFixed + index)));
+    Buffer out = buffer(op->getResult(0),
+                        built.getArgument(numFixed + op->getNumOperands()));
+    emitted = succeeded(TensorOpEmitter(context).emit(op, operands, out));
+    b.endFunction();
+    return built;
+  });
+  if (!emitted)
     return failure();
-  b.endFunction();
-  b.restoreInsertionPoint(callSite);
   b.call(func, arguments);
   return success();
 }

@@ -61,7 +61,7 @@ Value TensorOpEmitter::wrappedIndex(Value index, Value extent, Value &good) {
 
 void TensorOpEmitter::ifGood(Value good, llvm::function_ref<void()> body) {
   b.ifThenElse(good, body,
-               [&] { b.store(b.c(context.errorCode), context.errorAddress); });
+               [&] { b.store(context.errorCode, context.errorAddress); });
 }
 
 bool TensorOpEmitter::scatterND(plm::ScatterNDOp op, const Buffer &data,
@@ -176,7 +176,7 @@ void TensorOpEmitter::argReduce(plm::ArgReduceOp op, const Buffer &in,
     b.ifThen(arith::XOrIOp::create(
                  b, b.loc, some, arith::ConstantIntOp::create(b, b.loc, 1, 1)),
              [&] {
-               b.store(b.c(context.errorCode), context.errorAddress);
+               b.store(context.errorCode, context.errorAddress);
                storeElement(out, outStrides, outAt, b.c(0));
              });
   });

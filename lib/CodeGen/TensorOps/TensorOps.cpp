@@ -106,8 +106,7 @@ Value TensorOpEmitter::checkedIndex(Value index, Value extent) {
   Value good = arith::CmpIOp::create(b, b.loc, arith::CmpIPredicate::ult,
                                      wrapped, extent);
   b.ifThenElse(
-      good, [] {},
-      [&] { b.store(b.c(context.errorCode), context.errorAddress); });
+      good, [] {}, [&] { b.store(context.errorCode, context.errorAddress); });
   return b.select(good, wrapped, b.c(0));
 }
 

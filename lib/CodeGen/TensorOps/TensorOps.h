@@ -33,7 +33,7 @@ struct TensorOpContext {
   llvm::function_ref<Value(const DimExpr &)> dim;
   Value thread, threads;
   Value errorAddress;
-  int64_t errorCode; // 1 + number of the index check
+  Value errorCode; // 1 + number of the index check
 };
 
 /// A dense buffer inside generated code.

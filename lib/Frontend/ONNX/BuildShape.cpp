@@ -29,6 +29,28 @@ constantShape(ArrayRef<DimExpr> dims) {
   return shape;
 }
 
+/// [a, b] reshaped to [c, 1, 1, d] says that a*b is c*d. Exporters that lose
+/// names (a mask given the ids' shape) mean a = c and b = d; nothing else can
+/// be followed, and a run checks that the inputs agree.
+bool GraphBuilder::equatePairs(ArrayRef<DimExpr> from, ArrayRef<DimExpr> to) {
+  auto varying = [](ArrayRef<DimExpr> dims) {
+    Dims result;
+    for (const DimExpr &dim : dims)
+      if (!dim.isConstant(1))
+        result.push_back(dim);
+    return result;
+  };
+  Dims a = varying(from), b = varying(to);
+  if (a.size() != b.size())
+    return false;
+  for (auto [left, right] : llvm::zip(a, b))
+    if (left != right && symbols.equateNames(left, right)) {
+      restart = true;
+      return true;
+    }
+  return false;
+}
+
 Tensor GraphBuilder::reshape(const Tensor &x, ArrayRef<DimExpr> dims) {
   if (!x || hasFailed() || x.dims() == dims)
     return x;
@@ -37,6 +59,8 @@ Tensor GraphBuilder::reshape(const Tensor &x, ArrayRef<DimExpr> dims) {
   DimExpr before = productOf(x.dims()), after = productOf(dims);
   if (before.hasOverflow() || after.hasOverflow())
     return fail("too many elements");
+  if (before != after && equatePairs(x.dims(), dims))
+    return Tensor();
   if (!requireEqual(before, after,
                     "reshaping " + shapeText(x.dims()) + " to " +
                         shapeText(dims)))

@@ -63,6 +63,8 @@ public:
   /// The failure, or success.
   llvm::Error takeFailure();
 
+  /// Unifies the names of a reshape's dimensions one by one; true: start over.
+  bool equatePairs(llvm::ArrayRef<DimExpr> from, llvm::ArrayRef<DimExpr> to);
   /// The dimensions must be equal. `what` is for the message: "the batch".
   bool requireEqual(const DimExpr &a, const DimExpr &b,
                     const llvm::Twine &what);

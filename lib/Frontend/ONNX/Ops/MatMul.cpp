@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "MatMulParts.h"
 #include "../OpTable.h"
+#include "MatMulParts.h"
 
 namespace plmc::importer {
 

@@ -19,6 +19,9 @@ using namespace llvm;
 using namespace plmc::plm;
 
 namespace plmc::importer {
+/// "To the end": exporters write the largest integer, tf2onnx a billion.
+static constexpr int64_t openEnd = 1'000'000'000;
+
 namespace {
 
 struct Window {
@@ -46,7 +49,7 @@ DimExpr clampAbove(Node &node, const DimExpr &x, const DimExpr &limit) {
 std::optional<DimExpr> resolvePosition(Node &node, DimExpr position,
                                        const DimExpr &size) {
   std::optional<int64_t> constant = position.constant();
-  if (constant && *constant >= std::numeric_limits<int32_t>::max())
+  if (constant && *constant >= openEnd)
     return size; // "to the end"
   if (constant && *constant <= std::numeric_limits<int32_t>::min() + 1)
     return DimExpr(0);
@@ -116,8 +119,7 @@ std::optional<Window> backwardWindow(Node &node, const DimExpr &start,
       return Window{0, 0};
     return Window{from, (from - to - 1) / -step + 1};
   }
-  bool fromEnd = start.isConstant(-1) ||
-                 (first && *first >= std::numeric_limits<int32_t>::max());
+  bool fromEnd = start.isConstant(-1) || (first && *first >= openEnd);
   bool toStart = last && *last <= std::numeric_limits<int32_t>::min() + 1;
   if (fromEnd && toStart && step == -1)
     return Window{size - DimExpr(1), size};

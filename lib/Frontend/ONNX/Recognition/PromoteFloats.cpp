@@ -22,9 +22,9 @@
 // infinity: it is the fill of a mask, and a mask that multiplies its fill by 0
 // would give NaN where the fill is infinite.
 //
-// A half-precision graph also holds rounded numbers that were meant exactly: the
-// 1.414 of a GELU. They get their digits back, or no GELU would be one; that
-// stays within the rounding that the graph has suffered.
+// A half-precision graph also holds rounded numbers that were meant exactly:
+// the 1.414 of a GELU. They get their digits back, or no GELU would be one;
+// that stays within the rounding that the graph has suffered.
 //
 // Memory: the new bytes of the parameters are the pass's own (the old ones lie
 // in the mapped file), and they are converted one by one.
@@ -77,8 +77,8 @@ double unrounded(double value, DType dtype) {
   if (dtype == DType::F64)
     return value;
   HostTensor rounded(dtype, {});
-  for (double meant : {1.4142135623730951, 0.7071067811865476,
-                       0.7978845608028654, 0.044715}) {
+  for (double meant :
+       {1.4142135623730951, 0.7071067811865476, 0.7978845608028654, 0.044715}) {
     rounded.setDouble(0, meant);
     if (rounded.getDouble(0) == std::fabs(value))
       return std::copysign(meant, value);

@@ -133,13 +133,9 @@ bool collectFactors(Value value, llvm::SmallVectorImpl<Value> &factors) {
   return factors.size() <= 8;
 }
 
-/// A dequantisation whose scale is the number 1: that of an integer product.
-DequantizeOp unscaled(Value value) {
-  auto op = value.getDefiningOp<DequantizeOp>();
-  if (op && scalarOf(op.getScale()) == 1.0)
-    return op;
-  return {};
-}
+/// True if the scale is the number 1: an operand of an integer product, whose
+/// scales are still to come. Others are let alone.
+bool isUnscaled(DequantizeOp op) { return scalarOf(op.getScale()) == 1.0; }
 
 DequantizeOp rescale(OpBuilder &builder, DequantizeOp op, Value scale) {
   return DequantizeOp::create(builder, op.getLoc(), op.getType(), op.getInput(),
@@ -163,16 +159,20 @@ struct ScalesOfProduct : OpRewritePattern<BinaryOp> {
 
   static LogicalResult rewrite(BinaryOp op, MatmulOp product, Value factor,
                                PatternRewriter &rewriter) {
-    DequantizeOp lhs = unscaled(product.getLhs()),
-                 rhs = unscaled(product.getRhs());
+    auto lhs = product.getLhs().getDefiningOp<DequantizeOp>(),
+         rhs = product.getRhs().getDefiningOp<DequantizeOp>();
     llvm::SmallVector<Value> factors;
-    if (!lhs || !rhs || !collectFactors(factor, factors))
+    if (!lhs || !rhs || (!isUnscaled(lhs) && !isUnscaled(rhs)) ||
+        !collectFactors(factor, factors))
       return failure();
     // One number scales the left operand, and numbers of columns the right.
     int64_t columnAxis = typeOf(product.getRhs()).getRank() - 1;
     Dims resultDims = dimsOf(product.getResult());
     int64_t resultAxis = resultDims.size() - 1;
-    Channels columns = unitScale();
+    auto known = channelsOf(rhs.getScale(), int64_t(rhs.getAxis()));
+    if (!known || (known->axis >= 0 && known->axis != columnAxis))
+      return failure();
+    Channels columns = std::move(*known);
     llvm::SmallVector<Value> numbers;
     for (Value value : factors) {
       if (auto constant = channelsOf(value, resultDims);
@@ -192,6 +192,8 @@ struct ScalesOfProduct : OpRewritePattern<BinaryOp> {
         return failure();
       numbers.push_back(value);
     }
+    if (!numbers.empty() && !isUnscaled(lhs))
+      return failure();
     std::optional<Channels> zero;
     if (rhs.getZeroPoint()) {
       zero = channelsOf(rhs.getZeroPoint(), int64_t(rhs.getAxis()));
