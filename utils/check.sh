@@ -52,6 +52,7 @@ suite lit /usr/lib/llvm-22/bin/lit -v -o "$results/lit.json" build/test
 export PYTHONPATH=$repo/tools/python PLMC_BUILD=$repo/build
 suite python "$python" utils/check/python_tests.py "$results/python.json"
 suite onnx "$python" utils/check/onnx_node_tests.py "$results/onnx.json"
+suite fuzz utils/fuzz.sh 25
 suite docs utils/gen-docs.sh --check
 suite format utils/format.sh --check
 
