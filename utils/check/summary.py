@@ -36,7 +36,7 @@ def python(data):
     yield from data.items()
 
 
-SUITES = {"unit": google_test, "lit": lit, "python": python, "onnx": python}
+SUITES = {"unit-0": google_test, "unit-1": google_test, "lit": lit, "python": python, "onnx": python}
 CHECKS = {"fuzz": "the fuzzers find nothing", "docs": "the dialect reference is current",
           "format": "the sources are formatted"}
 
