@@ -94,14 +94,13 @@ std::vector<NonFiniteParameter> findNonFinite(ModuleOp module) {
   return result;
 }
 
-std::string
-nonFiniteText(const std::vector<NonFiniteParameter> &parameters) {
+std::string nonFiniteText(const std::vector<NonFiniteParameter> &parameters) {
   if (parameters.empty())
     return "";
   const NonFiniteParameter &first = parameters.front();
-  std::string text =
-      "parameter '" + first.name + "' holds " + std::to_string(first.nans) +
-      " NaN and " + std::to_string(first.infinities) + " infinite values";
+  std::string text = "parameter '" + first.name + "' holds " +
+                     std::to_string(first.nans) + " NaN and " +
+                     std::to_string(first.infinities) + " infinite values";
   if (parameters.size() > 1)
     text += ", and so do " + std::to_string(parameters.size() - 1) +
             " more (plmc inspect --json names them)";

@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 //
 // The loader maps what the program headers say, whether the file is as long or
-// not; the first access behind its end is a SIGBUS. A download that broke off is
-// such a file.
+// not; the first access behind its end is a SIGBUS. A download that broke off
+// is such a file.
 //
 //===----------------------------------------------------------------------===//
 

@@ -139,11 +139,9 @@ static Expected<HostTensor> evaluateAttention(const EvalContext &ctx) {
   if (Error err =
           ctx.checkResultShape(*result, {batch, queries, value.shape[2]}))
     return err;
-  auto kept = keptPositions(ctx,
-                            op.getMask() && !op.getMaskInBias()
-                                ? &ctx.operand(3)
-                                : nullptr,
-                            batch, length);
+  auto kept = keptPositions(
+      ctx, op.getMask() && !op.getMaskInBias() ? &ctx.operand(3) : nullptr,
+      batch, length);
   if (!kept)
     return kept.takeError();
   auto bias =

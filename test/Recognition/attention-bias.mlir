@@ -272,3 +272,22 @@ func.func @relative_table(%q: !h, %k: !k, %v: !h, %mask: !m) -> !h {
   %o0 = plm.matmul %s4, %v : (!p, !h) -> !h
   return %o0 : !h
 }
+
+// -----
+
+// The keys in the middle, as keras has them: softmax over another axis.
+
+!h = tensor<?x3x?x8xf32, #plm.dims<"batch", "3", "sequence", "8">>
+!t = tensor<?x3x8x?xf32, #plm.dims<"batch", "3", "8", "sequence">>
+!p = tensor<?x3x?x?xf32, #plm.dims<"batch", "3", "sequence", "sequence">>
+
+// CHECK-LABEL: func @keys_before_queries
+// CHECK-NOT: plm.softmax
+// CHECK: plm.attention
+func.func @keys_before_queries(%q: !t, %k: !h, %v: !h) -> !h {
+  %s0 = plm.matmul %k, %q : (!h, !t) -> !p
+  %s1 = plm.softmax %s0 axis 2 : (!p) -> !p
+  %s2 = plm.transpose %s1 [0, 1, 3, 2] : (!p) -> !p
+  %o0 = plm.matmul %s2, %v : (!p, !h) -> !h
+  return %o0 : !h
+}

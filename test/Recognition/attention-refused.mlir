@@ -9,7 +9,7 @@
 
 // CHECK-LABEL: func @wrong_axis
 // CHECK-NOT: plm.attention
-// CHECK: plm.softmax {{.*}} axis 2 {plm.unrecognized = "the softmax is over axis 2, not over the last one"}
+// CHECK: plm.softmax {{.*}} {plm.unrecognized = "the product with the values is not over the keys"}
 func.func @wrong_axis(%q: !h, %k: !k, %v: !h) -> !h {
   %s0 = plm.matmul %q, %k : (!h, !k) -> !p
   %s1 = plm.softmax %s0 axis 2 : (!p) -> !p

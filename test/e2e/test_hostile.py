@@ -278,6 +278,9 @@ class GraphTest(Case):
             self.assertEqual(json.loads(out)["operations"], count)
         if not SANITIZED:
             self.assertLess(seconds[1], 10 * seconds[0] + 5)
+        _, _, line = self.ends_well("compress", path, "-o", self.path("many.so"),
+                                    codes=(UNSUPPORTED,))
+        self.assertIn("200000 operations", line)
 
     def test_constants_that_grow(self):
         """Folding stops; the operation stays one of the library."""

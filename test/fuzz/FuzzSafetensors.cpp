@@ -25,17 +25,18 @@ namespace endian = llvm::support::endian;
 
 extern "C" size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t maxSize);
 
-static std::pair<llvm::StringRef, llvm::StringRef> split(llvm::StringRef bytes) {
+static std::pair<llvm::StringRef, llvm::StringRef>
+split(llvm::StringRef bytes) {
   if (bytes.size() < 2)
     return {"", ""};
   size_t length = endian::read16le(bytes.data());
   bytes = bytes.drop_front(2);
-  return {bytes.take_front(length), bytes.drop_front(std::min(length, bytes.size()))};
+  return {bytes.take_front(length),
+          bytes.drop_front(std::min(length, bytes.size()))};
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  auto [config, weights] =
-      split({reinterpret_cast<const char *>(data), size});
+  auto [config, weights] = split({reinterpret_cast<const char *>(data), size});
   fuzz::File configFile("config.json", config);
   fuzz::File weightsFile("model.safetensors", weights);
   std::unique_ptr<mlir::MLIRContext> context = fuzz::makeContext();
@@ -48,13 +49,42 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 }
 
 static json oddValue(std::mt19937 &engine, const json &old) {
-  static const json odd[] = {
-      0,       1,     -1,    2,         3,      7,         12,
-      64,      65,    1000,  INT32_MAX, 1LL << 40, INT64_MAX, UINT64_MAX,
-      1e308,   -0.5,  1e-12, 0.5,       true,   false,     nullptr,
-      "",      "F32", "F16", "BF16",    "I64",  "gelu",    "relu",
-      "bert",  "\n",  "x\x01", json::array(), json::object(), {1, 2},
-      {0, 8},  {8, 8}};
+  static const json odd[] = {0,
+                             1,
+                             -1,
+                             2,
+                             3,
+                             7,
+                             12,
+                             64,
+                             65,
+                             1000,
+                             INT32_MAX,
+                             1LL << 40,
+                             INT64_MAX,
+                             UINT64_MAX,
+                             1e308,
+                             -0.5,
+                             1e-12,
+                             0.5,
+                             true,
+                             false,
+                             nullptr,
+                             "",
+                             "F32",
+                             "F16",
+                             "BF16",
+                             "I64",
+                             "gelu",
+                             "relu",
+                             "bert",
+                             "\n",
+                             "x\x01",
+                             json::array(),
+                             json::object(),
+                             {1, 2},
+                             {0, 8},
+                             {8, 8}};
   if (old.is_number_integer() && engine() % 2)
     return int64_t(uint64_t(old.get<int64_t>()) + engine() % 5 - 2);
   return odd[engine() % std::size(odd)];
@@ -92,8 +122,7 @@ static std::string mutateText(std::mt19937 &engine, llvm::StringRef text) {
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size,
                                           size_t maxSize, unsigned seed) {
   std::mt19937 engine(seed);
-  auto [config, weights] =
-      split({reinterpret_cast<const char *>(data), size});
+  auto [config, weights] = split({reinterpret_cast<const char *>(data), size});
   std::string first = config.str(), second = weights.str();
   switch (engine() % 4) {
   case 0:

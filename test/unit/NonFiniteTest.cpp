@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ONNXTesting.h"
 #include "plmc/Analysis/NonFinite.h"
+#include "ONNXTesting.h"
 #include "plmc/Support/Text.h"
 #include <cmath>
 
@@ -37,10 +37,11 @@ TEST_F(NonFinite, CountsEachKind) {
   EXPECT_EQ(found[0].name, "some.weight");
   EXPECT_EQ(found[0].nans, 2);
   EXPECT_EQ(found[0].infinities, 2);
-  EXPECT_EQ(nonFiniteText(found).rfind("parameter 'some.weight' holds 2 NaN and "
-                                       "2 infinite values; ",
-                                       0),
-            0u);
+  EXPECT_EQ(
+      nonFiniteText(found).rfind("parameter 'some.weight' holds 2 NaN and "
+                                 "2 infinite values; ",
+                                 0),
+      0u);
 }
 
 TEST_F(NonFinite, AnAdditiveMaskIsNone) {

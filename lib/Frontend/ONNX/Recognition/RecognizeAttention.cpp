@@ -8,8 +8,9 @@
 // For every softmax over the last dimension: match the score product and the
 // value products (AttentionMatch.h), find out which axes are batch, heads and
 // features (Layout.h), divide what acts on the scores into a keep mask and a
-// bias (AttentionBias.h), and put a plm.attention in the place of each value product. Its operands and result are views of what
-// was there; plm-normalize then removes the views that cancel out.
+// bias (AttentionBias.h), and put a plm.attention in the place of each value
+// product. Its operands and result are views of what was there; plm-normalize
+// then removes the views that cancel out.
 //
 //===----------------------------------------------------------------------===//
 
@@ -271,14 +272,42 @@ Error AttentionRewriter::run() {
   return Error::success();
 }
 
+/// A softmax over another axis (keras keeps the keys in the middle) is one over
+/// the last axis between two transposes.
+SoftmaxOp overLastAxis(SoftmaxOp softmax) {
+  Dims dims = dimsOf(softmax.getInput());
+  int64_t axis = softmax.getAxis(), last = int64_t(dims.size()) - 1;
+  if (axis == last || dims.size() > 4)
+    return softmax;
+  // Exchanging two axes is its own inverse.
+  llvm::SmallVector<int64_t> exchange;
+  for (int64_t i = 0; i <= last; ++i)
+    exchange.push_back(i == axis ? last : i == last ? axis : i);
+  std::swap(dims[axis], dims[last]);
+  OpBuilder builder(softmax);
+  auto type = makeTensorType(dims, typeOf(softmax.getInput()).getElementType());
+  auto permutation = builder.getDenseI64ArrayAttr(exchange);
+  Value input = TransposeOp::create(builder, softmax.getLoc(), type,
+                                    permutation, softmax.getInput());
+  auto moved = SoftmaxOp::create(builder, softmax.getLoc(), type,
+                                 builder.getI64IntegerAttr(last), input);
+  Value back = TransposeOp::create(builder, softmax.getLoc(), softmax.getType(),
+                                   permutation, moved.getResult());
+  softmax.getResult().replaceAllUsesWith(back);
+  softmax.erase();
+  return moved;
+}
+
 struct RecognizeAttention
     : public plmc::impl::RecognizeAttentionPassBase<RecognizeAttention> {
   void runOnOperation() override {
     llvm::SmallVector<SoftmaxOp> softmaxes;
     getOperation().walk([&](SoftmaxOp op) { softmaxes.push_back(op); });
-    for (SoftmaxOp softmax : softmaxes)
+    for (SoftmaxOp softmax : softmaxes) {
+      softmax = overLastAxis(softmax);
       if (Error error = AttentionRewriter(softmax).run())
         setReason(softmax, llvm::toString(std::move(error)));
+    }
     eraseDeadOps(getOperation());
   }
 };
