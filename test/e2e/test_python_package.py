@@ -13,7 +13,8 @@ from support import assert_matches, cases, compiled, fixture_names, scratch_fold
 
 
 class FixturesTest(unittest.TestCase):
-    """Every fixture, every case: the numbers of ONNX Runtime."""
+    """Fixtures of each exporter, every case: the numbers of ONNX Runtime. (All of
+    them are compiled by EndToEndTest.)"""
 
     def check(self, name, padding, *options):
         model = plm.Model(compiled(name, "so", *options), threads=1)
@@ -29,9 +30,13 @@ class FixturesTest(unittest.TestCase):
         self.assertGreaterEqual(len(fixture_names()), 20)
 
     def test_all(self):
+        exporters = ("ts14", "ts17", "dy18", "dy23")
         for name in fixture_names():
-            with self.subTest(model=name):
-                self.check(name, "zero")
+            family, exporter, *rest = name.split("-")
+            if (family in ("bert", "albert", "distilbert") and exporter in exporters
+                    and len(rest) == 1):
+                with self.subTest(model=name):
+                    self.check(name, "zero")
 
     def test_every_level(self):
         """A level that this machine lacks is refused at load; others give the numbers."""
