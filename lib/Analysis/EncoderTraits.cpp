@@ -150,6 +150,7 @@ EncoderTraits findTraits(func::FuncOp func) {
         weights.insert(weight);
     } else if (auto activation = dyn_cast<plm::ActivationOp>(op)) {
       readGate(activation, traits);
+      traits.tanhGelu |= activation.getKind() == plm::ActivationKind::GeluTanh;
     } else if (auto binary = dyn_cast<plm::BinaryOp>(op)) {
       traits.affineRows += isAffineRow(binary);
     }

@@ -18,6 +18,8 @@ struct EncoderTraits {
   bool rotary = false;
   /// act(x W) * (x V) in the feed-forward, with GELU or SiLU.
   bool gatedGelu = false, gatedSilu = false;
+  /// GELU by tanh, gated or not.
+  bool tanhGelu = false;
   /// The scores are added a table by distance, the same for all inputs (T5,
   /// MPNet).
   bool distanceTable = false;

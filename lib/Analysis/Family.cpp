@@ -161,8 +161,16 @@ std::string guessFamily(func::FuncOp func, const ModelSummary &summary,
     return "MobileBERT";
   if (traits.layerGroups && traits.layerGroups < layers)
     return "ALBERT";
-  if (summary.embeddingSize && summary.embeddingSize != summary.hiddenSize)
-    return "ELECTRA";
+  if (summary.embeddingSize && summary.embeddingSize != summary.hiddenSize) {
+    // An ALBERT that shares nothing, with a group for each layer or one layer,
+    // is built as an ELECTRA. Its weights' names tell, and where an optimiser
+    // has renamed them the activation: tanh GELU is one's default, erf the
+    // other's.
+    if (namesContain(func, "electra"))
+      return "ELECTRA";
+    return traits.tanhGelu || namesContain(func, "albert") ? "ALBERT"
+                                                           : "ELECTRA";
+  }
   if (shifted)
     return "RoBERTa";
   if (namesContain(func, "electra"))

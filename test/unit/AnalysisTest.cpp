@@ -23,7 +23,9 @@ struct Encoder {
   int64_t embedding = 8; // width; hidden is 8
   bool shared = false;   // layers read one set of weights
   bool tokenTypes = true;
-  int64_t offset = 0; // of positions
+  int64_t offset = 0;                 // of positions
+  std::string projection = "project"; // the parameter of embeddings' projection
+  std::string activation = "gelu";
   std::vector<int64_t> heads = {2, 1};
   std::vector<int64_t> ffn = {32, 16};
 };
@@ -57,8 +59,8 @@ public:
       sum = "%e1";
     }
     if (encoder.embedding != 8) {
-      parameter("project", {encoder.embedding, 8});
-      sum = linear(sum, encoder.embedding, 8, "project");
+      parameter(encoder.projection, {encoder.embedding, 8});
+      sum = linear(sum, encoder.embedding, 8, encoder.projection);
     }
     std::string h = layerNorm(sum);
     for (int64_t i = 0; i < encoder.layers; ++i)
@@ -138,8 +140,8 @@ private:
          ", " + type(valueWidth) + ") -> " + type(valueWidth));
     std::string h = layerNorm(linear(a, valueWidth, 8, "o" + id));
     std::string up = linear(h, 8, ffn, "up" + id), act = fresh();
-    line(act + " = plm.activation gelu " + up + " : (" + type(ffn) + ") -> " +
-         type(ffn));
+    line(act + " = plm.activation " + encoder.activation + " " + up + " : (" +
+         type(ffn) + ") -> " + type(ffn));
     return layerNorm(linear(act, ffn, 8, "down" + id));
   }
 
@@ -218,6 +220,15 @@ TEST_F(AnalysisTest, Families) {
   Encoder electra;
   electra.embedding = 4;
   EXPECT_EQ(summarize(electra).family, "ELECTRA");
+  // As many groups as layers: an ALBERT by its names, or by its activation.
+  Encoder albert = electra;
+  albert.projection = "albert.embedding_hidden_mapping_in.weight";
+  EXPECT_EQ(summarize(albert).family, "ALBERT");
+  albert = electra;
+  albert.activation = "gelu_tanh";
+  EXPECT_EQ(summarize(albert).family, "ALBERT");
+  albert.projection = "electra.embeddings_project.weight";
+  EXPECT_EQ(summarize(albert).family, "ELECTRA");
   Encoder none;
   none.layers = 0;
   EXPECT_EQ(summarize(none).family, "unknown");

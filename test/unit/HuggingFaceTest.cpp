@@ -17,6 +17,7 @@
 #include "plmc/Frontend/HuggingFace/Import.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include "plmc/Support/Npz.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/Path.h"
 #include <set>
 
@@ -252,4 +253,61 @@ TEST(HuggingFace, ConfigFileNamesItsFolder) {
   EXPECT_TRUE(bool(module));
   if (!module)
     llvm::consumeError(module.takeError());
+}
+
+/// A copy of bert-model-sentence that ends with mean and mean_sqrt_len_tokens
+/// pooling: the second vector is the first times the root of the length.
+TEST(HuggingFace, PoolsBySquareRootOfTheLength) {
+  std::string from = root + "bert-model-sentence/";
+  std::string folder =
+      std::string(PLMC_TEST_TMP "/hf-sqrt-") + std::to_string(getpid()) + "/";
+  auto remove =
+      llvm::make_scope_exit([&] { llvm::sys::fs::remove_directories(folder); });
+  ASSERT_FALSE(llvm::sys::fs::create_directories(folder + "1_Pooling"));
+  for (const char *name : {"config.json", "model.safetensors"})
+    ASSERT_FALSE(llvm::sys::fs::copy_file(from + name, folder + name));
+  auto write = [&](const std::string &name, llvm::StringRef text) {
+    std::error_code code;
+    llvm::raw_fd_ostream(folder + name, code) << text;
+    ASSERT_FALSE(code);
+  };
+  write("modules.json", R"([{"path":"","type":"x.Transformer"},
+                            {"path":"1_Pooling","type":"x.Pooling"}])");
+
+  auto read = readNpz(from + "expected.npz");
+  ASSERT_TRUE(bool(read)) << llvm::toString(read.takeError());
+  Arrays arrays(std::make_move_iterator(read->begin()),
+                std::make_move_iterator(read->end()));
+  for (llvm::StringRef config :
+       {R"({"pooling_mode_mean_tokens": true,
+            "pooling_mode_mean_sqrt_len_tokens": true})",
+        R"({"pooling_mode": ["mean", "mean_sqrt_len_tokens"]})"}) {
+    write("1_Pooling/config.json", config);
+    auto module = importHuggingFace(folder, &context());
+    ASSERT_TRUE(bool(module)) << llvm::toString(module.takeError());
+    auto func = (*module)->lookupSymbol<mlir::func::FuncOp>("forward");
+    for (int i = 0;
+         arrays.count("case" + std::to_string(i) + "/in/attention_mask"); ++i) {
+      std::string prefix = "case" + std::to_string(i) + "/in/";
+      const HostTensor &mask = arrays.at(prefix + "attention_mask");
+      std::vector<HostTensor> inputs;
+      for (unsigned k = 0; k < func.getNumArguments(); ++k)
+        inputs.push_back(arrays.at(
+            prefix +
+            func.getArgAttrOfType<mlir::StringAttr>(k, "plm.name").str()));
+      auto results = interpret(func, inputs);
+      ASSERT_TRUE(bool(results)) << llvm::toString(results.takeError());
+      const HostTensor &pooled = results->back();
+      int64_t length = mask.shape[1], width = pooled.shape[1] / 2;
+      for (int64_t row = 0; row < mask.shape[0]; ++row) {
+        double kept = 0;
+        for (int64_t t = 0; t < length; ++t)
+          kept += mask.getInt(row * length + t);
+        for (int64_t c = 0; c < width; ++c)
+          EXPECT_NEAR(pooled.getDouble((2 * row + 1) * width + c),
+                      pooled.getDouble(2 * row * width + c) * std::sqrt(kept),
+                      1e-5);
+      }
+    }
+  }
 }

@@ -72,30 +72,54 @@ Expected<SentenceModules> SentenceModules::open(StringRef folder) {
   return result;
 }
 
+namespace {
+
+/// One way of pooling. With `sqrtLength`, the sum of the tokens is divided by
+/// the square root of their number and not by the number.
+struct PoolMode {
+  plm::PoolKind kind;
+  bool sqrtLength = false;
+};
+
+} // namespace
+
 /// The ways of pooling that are switched on, in the order in which their
 /// vectors are put side by side.
-static std::vector<plm::PoolKind> poolKinds(Config &config) {
-  std::vector<plm::PoolKind> kinds;
-  auto add = [&](StringRef key, StringRef shortName, plm::PoolKind kind,
-                 ArrayRef<std::string> names) {
-    if (config.boolean(key, false) || llvm::is_contained(names, shortName))
-      kinds.push_back(kind);
-  };
+static std::vector<PoolMode> poolModes(Config &config) {
+  constexpr const char *supported =
+      "supported are cls, max, mean and mean_sqrt_len_tokens";
+  std::vector<PoolMode> modes;
   std::vector<std::string> names = config.strings("pooling_mode");
-  add("pooling_mode_cls_token", "cls", plm::PoolKind::First, names);
-  add("pooling_mode_max_tokens", "max", plm::PoolKind::Max, names);
-  add("pooling_mode_mean_tokens", "mean", plm::PoolKind::Mean, names);
+  auto add = [&](StringRef key, StringRef shortName, PoolMode mode) {
+    if (config.boolean(key, false) || llvm::is_contained(names, shortName))
+      modes.push_back(mode);
+    llvm::erase_if(names,
+                   [&](const std::string &name) { return name == shortName; });
+  };
+  add("pooling_mode_cls_token", "cls", {plm::PoolKind::First});
+  add("pooling_mode_max_tokens", "max", {plm::PoolKind::Max});
+  add("pooling_mode_mean_tokens", "mean", {plm::PoolKind::Mean});
+  add("pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens",
+      {plm::PoolKind::Mean, true});
   for (StringRef other :
-       {"pooling_mode_mean_sqrt_len_tokens", "pooling_mode_weightedmean_tokens",
-        "pooling_mode_lasttoken"})
-    config.refuse(other, "supported are cls, max and mean pooling");
+       {"pooling_mode_weightedmean_tokens", "pooling_mode_lasttoken"})
+    config.refuse(other, supported);
   for (const std::string &name : names)
-    if (name != "cls" && name != "max" && name != "mean")
-      config.unsupported("pooling_mode is '" + printable(name, 40) +
-                         "'; supported are cls, max and mean");
-  if (kinds.empty() && !config.hasFailed())
+    config.unsupported("pooling_mode is '" + printable(name, 40) + "'; " +
+                       supported);
+  if (modes.empty() && !config.hasFailed())
     config.fail("no way of pooling is switched on");
-  return kinds;
+  return modes;
+}
+
+/// sqrt(max(number of kept tokens, 1e-9)), [B, 1].
+static Tensor sqrtLength(ModelBuilder &b, const Tensor &mask) {
+  GraphBuilder &graph = b.graph;
+  Tensor count = graph.reduce(plm::ReduceKind::Sum,
+                              graph.cast(mask, DType::F32), {1}, true);
+  return graph.unary(plm::UnaryKind::Sqrt,
+                     graph.binary(plm::BinaryKind::Max, count,
+                                  graph.scalar(DType::F32, 1e-9)));
 }
 
 Tensor SentenceModules::pool(ModelBuilder &b, const Module &module,
@@ -103,14 +127,18 @@ Tensor SentenceModules::pool(ModelBuilder &b, const Module &module,
   Expected<Config> config = Config::open(pathIn(module.folder, "config.json"));
   if (!config)
     return b.fail(config.takeError());
-  std::vector<plm::PoolKind> kinds = poolKinds(*config);
+  std::vector<PoolMode> modes = poolModes(*config);
   if (Error error = config->takeFailure())
     return b.fail(std::move(error));
   b.setModule("pooling");
   SmallVector<Tensor> vectors;
-  for (plm::PoolKind kind : kinds)
-    vectors.push_back(
-        b.pool(kind, hidden, kind == plm::PoolKind::First ? Tensor() : mask));
+  for (PoolMode mode : modes) {
+    bool first = mode.kind == plm::PoolKind::First;
+    Tensor vector = b.pool(mode.kind, hidden, first ? Tensor() : mask);
+    if (mode.sqrtLength && !b.hasFailed())
+      vector = b.graph.mul(vector, sqrtLength(b, mask));
+    vectors.push_back(vector);
+  }
   return b.hasFailed() ? Tensor() : b.graph.concat(vectors, 1);
 }
 
