@@ -190,6 +190,9 @@ std::string Compression::buildRecord() const {
   record["outputs"] = options.outputs;
   record["target"] = options.target;
   record["padding"] = options.computePadding ? "compute" : "skip";
+  record["precision"] = options.precision;
+  if (options.precision == "int4")
+    record["groupSize"] = options.groupSize;
   record["pipeline"] = report.pipeline;
   record["parameters"] = report.after.parameters;
   record["family"] = report.after.family;

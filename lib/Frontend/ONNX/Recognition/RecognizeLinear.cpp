@@ -95,7 +95,7 @@ void recognize(MatmulOp matmul) {
   auto linear =
       LinearOp::create(builder, matmul.getLoc(), matmul.getType(),
                        matmul.getLhs(), weight->first, vector,
-                       weight->second ? builder.getUnitAttr() : UnitAttr());
+                       weight->second);
   last->getResult(0).replaceAllUsesWith(linear.getResult());
 }
 
