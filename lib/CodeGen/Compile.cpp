@@ -16,10 +16,10 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "plmc/CodeGen/Passes.h"
+#include "plmc/Support/TemporaryFile.h"
 #include "plmc/Target/X86/X86Target.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
-#include "llvm/Support/Signals.h"
 
 using namespace mlir;
 using namespace plmc;
@@ -53,19 +53,6 @@ llvm::Error plmc::checkCpuName(StringRef cpu) {
 }
 
 namespace {
-/// A file beside the output that goes away with this object, whatever
-/// happens.
-struct TemporaryFile {
-  std::string path;
-  explicit TemporaryFile(const Twine &path) : path(path.str()) {
-    llvm::sys::RemoveFileOnSignal(this->path);
-  }
-  ~TemporaryFile() {
-    llvm::sys::fs::remove(path);
-    llvm::sys::DontRemoveFileOnSignal(path);
-  }
-};
-
 uint64_t fileSize(StringRef path) {
   uint64_t size = 0;
   llvm::sys::fs::file_size(path, size);

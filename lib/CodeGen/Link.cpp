@@ -23,7 +23,8 @@
 
 #include "Link.h"
 #include "lld/Common/Driver.h"
-#include "llvm/ADT/ScopeExit.h"
+#include "plmc/Support/DelaySignals.h"
+#include "plmc/Support/TemporaryFile.h"
 #include "llvm/BinaryFormat/ELF.h"
 #include "llvm/InterfaceStub/ELFObjHandler.h"
 #include "llvm/InterfaceStub/IFSStub.h"
@@ -47,6 +48,7 @@ static llvm::Error runLLD(llvm::ArrayRef<std::string> arguments) {
     argv.push_back(argument.c_str());
   std::string output;
   llvm::raw_string_ostream stream(output);
+  DelaySignals delay;
   lld::Result result =
       lld::lldMain(argv, stream, stream, {{lld::Gnu, &lld::elf::link}});
   usable = result.canRunAgain;
@@ -151,29 +153,40 @@ llvm::Error plmc::linkSharedLibrary(llvm::StringRef object,
     symbol.Type = llvm::ifs::IFSSymbolType::Func;
     stub.Symbols.push_back(symbol);
   }
-  std::string stubPath = (path + ".libc.so").str();
-  std::string scriptPath = (path + ".ld").str();
-  llvm::scope_exit cleanUp([&] {
-    llvm::sys::fs::remove(stubPath);
-    llvm::sys::fs::remove(scriptPath);
-  });
-  if (llvm::Error error = llvm::ifs::writeBinaryStub(stubPath, stub))
-    return error;
+  TemporaryFile stubFile(path + ".libc.so"), scriptFile(path + ".ld");
+  {
+    DelaySignals delay;
+    if (llvm::Error error = llvm::ifs::writeBinaryStub(stubFile.path, stub))
+      return error;
+  }
   std::string script = llvm::formatv(
       "SECTIONS {{ .plm.weights (TYPE=SHT_PROGBITS) : ALIGN(4096) {{ "
       "HIDDEN(plm_weights = .); . += {0}; } } INSERT BEFORE .dynsym;\n",
       weights.size());
-  if (llvm::Error error = writeFile(scriptPath, script))
+  if (llvm::Error error = writeFile(scriptFile.path, script))
     return error;
   // No build id: it would be a hash of the gap.
-  if (llvm::Error error =
-          runLLD({"-shared",    "-Bsymbolic",  "--hash-style=gnu",
-                  "-z",         "defs",        "-z",
-                  "relro",      "-z",          "now",
-                  "-z",         "noexecstack", "--no-as-needed",
-                  "-T",         scriptPath,    "-soname",
-                  soname.str(), "-o",          path.str(),
-                  object.str(), stubPath}))
+  std::vector<std::string> arguments{"-shared",
+                                     "-Bsymbolic",
+                                     "--hash-style=gnu",
+                                     "-z",
+                                     "defs",
+                                     "-z",
+                                     "relro",
+                                     "-z",
+                                     "now",
+                                     "-z",
+                                     "noexecstack",
+                                     "--no-as-needed",
+                                     "-T",
+                                     scriptFile.path,
+                                     "-soname",
+                                     soname.str(),
+                                     "-o",
+                                     path.str(),
+                                     object.str(),
+                                     stubFile.path};
+  if (llvm::Error error = runLLD(arguments))
     return error;
   return writeWeights(weights, path);
 }
@@ -197,8 +210,21 @@ llvm::Error plmc::writeArchive(llvm::ArrayRef<std::string> objects,
     member->MemberName = name;
     members.push_back(std::move(*member));
   }
-  return llvm::writeArchive(path, members,
-                            llvm::SymtabWritingMode::NormalSymtab,
-                            llvm::object::Archive::K_GNU,
-                            /*Deterministic=*/true, /*Thin=*/false);
+  // Not llvm::writeArchive, whose own temporary file outlives a signal.
+  std::error_code ec;
+  llvm::raw_fd_ostream os(path, ec, llvm::sys::fs::OF_None);
+  if (!ec) {
+    llvm::Error error = llvm::writeArchiveToStream(
+        os, members, llvm::SymtabWritingMode::NormalSymtab,
+        llvm::object::Archive::K_GNU, /*Deterministic=*/true, /*Thin=*/false);
+    os.close();
+    ec = os.error();
+    os.clear_error(); // or the destructor would end the process
+    if (error)
+      return error;
+  }
+  if (ec)
+    return llvm::createStringError(ec, "cannot write " + path + ": " +
+                                           ec.message());
+  return llvm::Error::success();
 }

@@ -15,6 +15,7 @@
 #include "plmc/Driver/Version.h"
 #include "plmc/Export/ONNX.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
+#include "plmc/Support/TemporaryFile.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -45,6 +46,7 @@ private:
   Error checkOutputNames();
   Error checkWeights();
   Error transform();
+  Error checkSize();
   Error emit();
   Error emitAs(OutputKind kind);
   std::vector<std::string> outputFiles() const;
@@ -66,6 +68,7 @@ private:
   CompressReport report;
   std::string destination; // of the output, links followed
   std::string written;     // where it is until it has been verified
+  std::optional<TemporaryFile> unverified; // `written`, if it is another
   Clock::time_point start = Clock::now();
 };
 
@@ -156,6 +159,41 @@ Error Compression::checkOutputNames() {
   return Error::success();
 }
 
+/// Code generation takes far more memory than the file that asks for it: bounds
+/// that no encoder comes near keep it below a few hundred MB (weights aside).
+Error Compression::checkSize() {
+  if (format == OutputFormat::MLIR || format == OutputFormat::ONNX)
+    return Error::success();
+  auto check = [&](int64_t number, int64_t most, const Twine &what,
+                   const Twine &remedy) -> Error {
+    if (number <= most)
+      return Error::success();
+    return makeError(ExitCode::Unsupported,
+                     options.input + ": the model has " + Twine(number) + what +
+                         ", a library can have " + Twine(most) + "; " + remedy);
+  };
+  // An operation costs 2 ms and 20 KB. An encoder layer has 8, and 100 if
+  // nothing of it is recognised.
+  if (Error error = check(report.after.operations, 1 << 13,
+                          " operations after all passes",
+                          "export fewer layers, or emit .mlir or .onnx"))
+    return error;
+  llvm::Expected<func::FuncOp> func = forwardFunction(*module);
+  if (!func)
+    return func.takeError();
+  if (Error error =
+          check(func->getNumArguments() + func->getNumResults(), 1024,
+                " inputs and outputs", "keep fewer outputs (--outputs)"))
+    return error;
+  // The importer splits longer ones.
+  int64_t longest = 0;
+  module->walk([&](plm::ConcatOp op) {
+    longest = std::max<int64_t>(longest, op->getNumOperands());
+  });
+  return check(longest, 256, " operands in one plm.concat",
+               "concatenate in several steps");
+}
+
 Error Compression::transform() {
   counters = std::make_unique<CounterSink>(context.get());
   passes = std::make_unique<PassRunner>(*module, options, format, progress,
@@ -166,16 +204,8 @@ Error Compression::transform() {
   report.after = summarizeModel(*module);
   for (const UnrecognizedOp &op : findUnrecognized(*module))
     report.unrecognized.push_back({op.node, op.op, op.reason});
-  // An operation costs 2 ms and 20 KB to compile. An encoder layer has 8.
-  constexpr int64_t maxOperations = 1 << 15;
-  if (format != OutputFormat::MLIR && format != OutputFormat::ONNX &&
-      report.after.operations > maxOperations)
-    return makeError(ExitCode::Unsupported,
-                     options.input + ": the model has " +
-                         Twine(report.after.operations) +
-                         " operations after all passes, a library can have " +
-                         Twine(maxOperations) +
-                         "; export fewer layers, or emit .mlir or .onnx");
+  if (Error error = checkSize())
+    return error;
   return passes->run(
       [&](OpPassManager &pm) { buildLowering(pm, options, format); });
 }
@@ -275,6 +305,7 @@ Error Compression::chooseWritten() {
                                       llvm::sys::path::extension(destination),
                                   unique, /*MakeAbsolute=*/false);
   written = unique.str().str();
+  unverified.emplace(written);
   return Error::success();
 }
 

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Output.h"
+#include "plmc/Support/TemporaryFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Signals.h"
@@ -18,6 +19,17 @@ using llvm::Twine;
 namespace fs = llvm::sys::fs;
 
 namespace plmc {
+
+/// Two names of a file that need not exist yet.
+static bool sameName(StringRef a, StringRef b) {
+  auto normal = [](StringRef path) {
+    llvm::SmallString<128> name(resolveOutput(path));
+    llvm::consumeError(llvm::errorCodeToError(fs::make_absolute(name)));
+    llvm::sys::path::remove_dots(name, /*remove_dot_dot=*/true);
+    return name;
+  };
+  return normal(a) == normal(b);
+}
 
 Error checkWritable(StringRef option, StringRef path,
                     llvm::ArrayRef<std::string> inputs) {
@@ -33,6 +45,8 @@ Error checkWritable(StringRef option, StringRef path,
     bool same = false;
     if (!fs::equivalent(input, path, same) && same)
       return fail("it is the input; name another file");
+    if (sameName(input, path))
+      return fail("it is named twice; name another file");
   }
   std::string resolved = resolveOutput(path);
   if (fs::is_symlink_file(resolved))
@@ -73,23 +87,24 @@ Error writeFile(StringRef link,
   auto fail = [&](const Twine &why) {
     return makeError(ExitCode::Internal, "cannot write '" + path + "': " + why);
   };
-  auto file = fs::TempFile::create(path + ".%%%%%%.tmp");
-  if (!file)
-    return fail(llvm::toString(file.takeError()));
+  // Not fs::TempFile, which creates the file before a signal would remove it.
+  llvm::SmallString<128> unique;
+  fs::createUniquePath(path + ".%%%%%%.tmp", unique, /*MakeAbsolute=*/false);
+  TemporaryFile file(unique);
   std::error_code code;
   {
-    llvm::raw_fd_ostream os(file->FD, /*shouldClose=*/false);
+    llvm::raw_fd_ostream os(file.path, code, fs::CD_CreateNew);
+    if (code)
+      return fail(code.message());
     body(os);
-    os.flush();
+    os.close();
     code = os.error();
     os.clear_error(); // or the destructor would end the process
   }
-  if (code) {
-    llvm::consumeError(file->discard());
+  if (!code)
+    code = fs::rename(file.path, path);
+  if (code)
     return fail(code.message());
-  }
-  if (Error error = file->keep(path))
-    return fail(llvm::toString(std::move(error)));
   return Error::success();
 }
 

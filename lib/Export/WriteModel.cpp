@@ -19,6 +19,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "GraphWriter.h"
+#include "plmc/Support/TemporaryFile.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -44,47 +45,56 @@ std::string header(uint8_t tag, uint64_t length) {
   return text + char(length);
 }
 
-/// A file that appears under its name only when it is complete.
+/// A file that appears under its name only when it is complete and kept.
 class PendingFile {
 public:
   static llvm::Expected<PendingFile> create(std::string path) {
-    auto temporary = llvm::sys::fs::TempFile::create(path + ".%%%%%%.tmp");
-    if (!temporary)
-      return llvm::createStringError("cannot write " + path + ": " +
-                                     llvm::toString(temporary.takeError()));
-    return PendingFile(std::move(path), std::move(*temporary));
+    llvm::SmallString<128> unique;
+    llvm::sys::fs::createUniquePath(path + ".%%%%%%.tmp", unique,
+                                    /*MakeAbsolute=*/false);
+    PendingFile file;
+    file.path = std::move(path);
+    file.temporary = std::make_unique<TemporaryFile>(unique);
+    std::error_code code;
+    auto out = std::make_unique<llvm::raw_fd_ostream>(
+        file.temporary->path, code, llvm::sys::fs::CD_CreateNew);
+    if (code)
+      return file.failure(code);
+    file.out = std::move(out);
+    return file;
+  }
+  PendingFile(PendingFile &&) = default;
+  ~PendingFile() {
+    if (out)
+      close();
   }
   llvm::raw_ostream &stream() { return *out; }
 
   Error keep() {
-    out->flush();
-    if (std::error_code code = out->error()) {
-      out->clear_error();
-      out.reset();
-      llvm::consumeError(file.discard());
-      return llvm::createStringError("cannot write " + path + ": " +
-                                     code.message());
-    }
-    out.reset();
-    if (Error error = file.keep(path)) {
-      return llvm::createStringError("cannot write " + path + ": " +
-                                     llvm::toString(std::move(error)));
-    }
+    std::error_code code = close();
+    if (!code)
+      code = llvm::sys::fs::rename(temporary->path, path);
+    if (code)
+      return failure(code);
     return Error::success();
-  }
-  void discard() {
-    out.reset();
-    llvm::consumeError(file.discard());
   }
 
 private:
-  PendingFile(std::string path, llvm::sys::fs::TempFile temporary)
-      : path(std::move(path)), file(std::move(temporary)),
-        out(std::make_unique<llvm::raw_fd_ostream>(file.FD,
-                                                   /*shouldClose=*/false)) {}
+  PendingFile() = default;
+  std::error_code close() {
+    out->close();
+    std::error_code code = out->error();
+    out->clear_error(); // or its destructor would end the process
+    out.reset();
+    return code;
+  }
+  Error failure(std::error_code code) const {
+    return llvm::createStringError("cannot write " + path + ": " +
+                                   code.message());
+  }
 
   std::string path;
-  llvm::sys::fs::TempFile file;
+  std::unique_ptr<TemporaryFile> temporary;
   std::unique_ptr<llvm::raw_fd_ostream> out;
 };
 
@@ -186,18 +196,14 @@ Error writeModel(const GraphWriter &writer, StringRef path,
   }
   std::string dataPath = (path + ".data").str();
   llvm::Expected<PendingFile> data = PendingFile::create(dataPath);
-  if (!data) {
-    file->discard();
+  if (!data)
     return data.takeError();
-  }
   std::vector<std::string> tensors = writeExternal(
       writer, llvm::sys::path::filename(dataPath), data->stream());
   writeFile(writer, file->stream(), tensors);
   // The data first: a model never refers to a file that is not there.
-  if (Error error = data->keep()) {
-    file->discard();
+  if (Error error = data->keep())
     return error;
-  }
   return file->keep();
 }
 

@@ -104,6 +104,31 @@ func.func @view_chain_that_moves(%x: !x) -> !x {
   return %c : !x
 }
 
+// The leading dimensions merged, around a softmax.
+// CHECK-LABEL: func @softmax_of_merged
+// CHECK-NEXT: %[[S:.*]] = plm.softmax %arg0 axis 3
+// CHECK-NEXT: return %[[S]]
+func.func @softmax_of_merged(%x: tensor<?x2x3x4xf32, #plm.dims<"batch", "2", "3", "4">>) -> tensor<?x2x3x4xf32, #plm.dims<"batch", "2", "3", "4">> {
+  %a = plm.reshape %x : (tensor<?x2x3x4xf32, #plm.dims<"batch", "2", "3", "4">>) -> tensor<?x4xf32, #plm.dims<"6*batch", "4">>
+  %b = plm.softmax %a axis 1 : (tensor<?x4xf32, #plm.dims<"6*batch", "4">>) -> tensor<?x4xf32, #plm.dims<"6*batch", "4">>
+  %c = plm.reshape %b : (tensor<?x4xf32, #plm.dims<"6*batch", "4">>) -> tensor<?x2x3x4xf32, #plm.dims<"batch", "2", "3", "4">>
+  return %c : tensor<?x2x3x4xf32, #plm.dims<"batch", "2", "3", "4">>
+}
+
+// Merged with the last dimension, or over another one: something else.
+// CHECK-LABEL: func @softmax_of_others
+// CHECK: plm.softmax %{{.*}} axis 0
+// CHECK: plm.softmax %{{.*}} axis 1 {{.*}}tensor<2x12xf32>
+func.func @softmax_of_others(%x: tensor<2x3x4xf32>) -> (tensor<2x3x4xf32>, tensor<2x3x4xf32>) {
+  %a = plm.reshape %x : (tensor<2x3x4xf32>) -> tensor<6x4xf32>
+  %b = plm.softmax %a axis 0 : (tensor<6x4xf32>) -> tensor<6x4xf32>
+  %c = plm.reshape %b : (tensor<6x4xf32>) -> tensor<2x3x4xf32>
+  %d = plm.reshape %x : (tensor<2x3x4xf32>) -> tensor<2x12xf32>
+  %e = plm.softmax %d axis 1 : (tensor<2x12xf32>) -> tensor<2x12xf32>
+  %f = plm.reshape %e : (tensor<2x12xf32>) -> tensor<2x3x4xf32>
+  return %c, %f : tensor<2x3x4xf32>, tensor<2x3x4xf32>
+}
+
 // A transpose that only moves a dimension of size 1 is a reshape.
 // CHECK-LABEL: func @unit_transpose
 // CHECK-NOT: plm.transpose

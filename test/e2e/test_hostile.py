@@ -264,23 +264,100 @@ class GraphTest(Case):
         self.refused("nested.onnx", data, (BAD_INPUT,), "nested too deeply")
 
     def test_many_nodes(self):
-        """Linear: 200,000 take no more than ten times as long as 40,000."""
+        """Linear: five times the nodes take about five times the CPU time, not
+        25 times (less what every run takes)."""
         seconds = []
         for count in (40000, 200000):
             names = ["x"] + [f"v{i}" for i in range(count - 1)] + ["y"]
             nodes = [node("Relu" if i % 2 else "Neg", a, b) for i, (a, b) in
                      enumerate(zip(names, names[1:]))]
             path = self.write("many.onnx", model(nodes))
-            start = time.monotonic()
             code, out, _ = self.run_limited("inspect", "--json", path)
-            seconds.append(time.monotonic() - start)
+            seconds.append(self.seconds)
             self.assertEqual(code, OK)
             self.assertEqual(json.loads(out)["operations"], count)
-        if not SANITIZED:
-            self.assertLess(seconds[1], 10 * seconds[0] + 5)
+        self.assertLess(seconds[1], 15 * max(seconds[0], 0.5))
         _, _, line = self.ends_well("compress", path, "-o", self.path("many.so"),
                                     codes=(UNSUPPORTED,))
         self.assertIn("200000 operations", line)
+
+    def test_operators_of_thousands_of_inputs(self):
+        """Code for them takes memory that grows no faster than they do."""
+        for count in (33, 3000):
+            path = self.write("wide.onnx", model(
+                [node("Concat", " ".join(["x"] * count), "y", axis=0)]))
+            with self.subTest(count=count):
+                self.ends_well("compress", path, "-o", self.path("wide.so"), codes=(OK,),
+                               megabytes=300)
+                x = np.arange(8, dtype=np.float32).reshape(2, 4)
+                np.savez(self.path("x.npz"), x=x)
+                self.ends_well("run", self.path("wide.so"), "--inputs", self.path("x.npz"),
+                               "--outputs", self.path("y.npz"), codes=(OK,))
+                with np.load(self.path("y.npz")) as outputs:
+                    np.testing.assert_array_equal(outputs["y"], np.tile(x, (count, 1)))
+        lines = ["func.func @forward(%arg0: tensor<2xf32> {plm.name = \"x\"})"
+                 " -> (tensor<6000xf32> {plm.name = \"y\"}) {",
+                 "%0 = plm.concat " + ", ".join(["%arg0"] * 3000) + " axis 0 : (" +
+                 ", ".join(["tensor<2xf32>"] * 3000) + ") -> tensor<6000xf32>",
+                 "return %0 : tensor<6000xf32>", "}"]
+        path = self.write("wide.mlir", "\n".join(lines).encode())
+        _, _, line = self.ends_well("compress", path, "-o", self.path("mlir.so"),
+                                    codes=(UNSUPPORTED,))
+        self.assertIn("3000 operands", line)
+
+    def test_thousands_of_outputs(self):
+        names = [f"y{i}" for i in range(2000)]
+        path = self.write("outputs.onnx", model([node("Relu", "x", name) for name in names],
+                                                outputs=names))
+        self.ends_well("inspect", path, codes=(OK,))
+        _, _, line = self.ends_well("compress", path, "-o", self.path("o.so"), codes=(UNSUPPORTED,))
+        self.assertIn("2001 inputs and outputs", line)
+        self.assertIn("--outputs", line)
+
+    def test_constants_that_are_huge(self):
+        """Nodes of a few bytes whose results would be of gigabytes."""
+        size, pair = weight("s", np.int64([1 << 16, 1 << 15])), np.int64([1 << 15, 1 << 13])
+        cases = {
+            "ConstantOfShape": [node("ConstantOfShape", "s", "c")],
+            "Expand": [node("Expand", "one s", "c")],
+            "Tile": [node("Tile", "row pair", "c")],
+            "Range": [node("Range", "zero many step", "r"), node("Cast", "r", "c", to=1)],
+            "Range of floats": [node("Range", "fzero fmany fstep", "c")],
+            "OneHot": [node("OneHot", "places many values", "c")],
+            "Pad": [node("ConstantOfShape", "little", "k"), node("Pad", "k pads", "c")],
+            "Trilu": [node("ConstantOfShape", "s", "k"), node("Trilu", "k", "c")],
+            "NonZero": [node("ConstantOfShape", "s", "k", value=weight("v", np.float32([1]))),
+                        node("NonZero", "k", "z"), node("Cast", "z", "c", to=1)],
+            "EyeLike": [node("ConstantOfShape", "s", "k"), node("EyeLike", "k", "c")],
+        }
+        weights = [size, weight("one", np.ones((1, 1), np.float32)), weight("pair", pair),
+                   weight("row", np.ones((2, 4), np.float32)), weight("zero", np.int64(0)),
+                   weight("many", np.int64(1 << 31)), weight("step", np.int64(1)),
+                   weight("fzero", np.float64(0)), weight("fmany", np.float64(1 << 31)),
+                   weight("fstep", np.float64(0.5)), weight("places", np.int64([1, 2])),
+                   weight("values", np.float32([0, 1])), weight("little", np.int64([2, 2])),
+                   weight("pads", np.int64([0, 0, 1 << 16, 1 << 15]))]
+        for name, nodes in cases.items():
+            with self.subTest(op=name):
+                nodes = nodes + [node("Cast", "c", "d", to=1), node("ReduceSum", "d", "r1", keepdims=0),
+                                 node("Add", "x r1", "y")]
+                path = self.write("huge.onnx", model(nodes, weights))
+                self.ends_well("compress", path, "-o", self.path("huge.so"))
+        path = self.write("claims.onnx", product(dims=[1 << 20, 1 << 20], raw_data=bytes(1 << 20)))
+        self.ends_well("compress", path, "-o", self.path("c.so"), codes=(BAD_INPUT,), megabytes=160)
+        self.refused("loop.onnx", model([node("Loop", "many  x", "y")], weights), says="node 'y'")
+
+    def test_refusals_say_what_to_do(self):
+        for name, nodes, says in (
+                ("if", [node("If", "x", "y", **{
+                    branch: helper.make_graph([node("Neg", "x", "b")], "b", [], [info("b", None)])
+                    for branch in ("then_branch", "else_branch")})], "export one of the branches"),
+                ("einsum", [node("Einsum", "x", "y", equation="ii")], "letters"),
+                ("pad", [node("Pad", "x pads", "y")], "slice instead"),
+                ("scan", [node("Scan", "x", "y")], "leave it out of the export")):
+            with self.subTest(name=name):
+                self.refused(name + ".onnx", model(nodes, [weight("pads", np.int64([0, -1, 0, 0]))]),
+                             (UNSUPPORTED,), ("node 'y'", says))
 
     def test_constants_that_grow(self):
         """Folding stops; the operation stays one of the library."""
@@ -356,7 +433,8 @@ class NoEncoderTest(Case):
         self.refused("cnn.onnx", model(
             [node("Conv", "x w", "c"), node("Relu", "c", "y")],
             [weight("w", np.ones((2, 3, 3, 3), np.float32))],
-            [info("x", ["n", 3, 8, 8])]), (UNSUPPORTED,), "operator Conv is not supported")
+            [info("x", ["n", 3, 8, 8])]), (UNSUPPORTED,),
+            "operator Conv is supported along one dimension only")
 
     def test_perceptron(self):
         rng = np.random.default_rng(0)

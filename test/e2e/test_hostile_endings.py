@@ -19,15 +19,20 @@ MODEL = "bert-dy23-cls"
 
 
 class InterruptTest(Case):
-    def start(self, *options, **kwargs):
+    def start(self, *options, ignored=(), **kwargs):
+        def signals():  # whatever the test's own parent ignores
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
         return subprocess.Popen(
             [PLMC, "compress", fixture(MODEL), "-o", self.path("out.so"), *options],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **kwargs)
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            preexec_fn=signals, **kwargs)
 
     def interrupt(self, number, times, *options):
         """Sends the signal at random moments of a run."""
         start = time.monotonic()
-        self.assertEqual(self.start(*options).wait(), OK)
+        with self.start(*options) as child:
+            self.assertEqual(child.wait(), OK)
         length = time.monotonic() - start
         os.remove(self.path("out.so"))
         moments = random.Random(int(number))
@@ -59,9 +64,54 @@ class InterruptTest(Case):
     def test_killed(self):
         self.interrupt(signal.SIGKILL, 8)
 
+    def test_terminated_as_soon_as_a_file_appears(self):
+        """Whatever the file: the n-th new name in the folder, for every n."""
+        for options in ([], ["--verify"], ["--emit=a"]):
+            number, ended = 1, True
+            while ended:
+                child, seen = self.start(*options), set()
+                while child.poll() is None and len(seen) < number:
+                    seen.update(os.listdir(self.folder))
+                child.send_signal(signal.SIGTERM)
+                ended = child.wait() == -signal.SIGTERM
+                child.stderr.close()
+                with self.subTest(options=options, seen=seen):
+                    self.assertIn(os.listdir(self.folder), ([], ["out.so"], ["out.a"]))
+                for name in os.listdir(self.folder):
+                    os.remove(self.path(name))
+                self.assertLess(number, 20)
+                number += 1
+            self.assertGreater(number, 3, "the folder stayed empty")
+
+    def test_a_killed_run_does_no_harm_to_the_next(self):
+        self.assertEqual(plmc("compress", fixture(MODEL), "-o", self.path("out.so")).returncode, OK)
+        with open(self.path("out.so"), "rb") as file:
+            whole = file.read()
+        child = self.start()
+        while child.poll() is None and len(os.listdir(self.folder)) < 2:
+            pass
+        child.kill()
+        child.wait()
+        child.stderr.close()
+        for again in range(2):  # what the first finds; what the second writes
+            with open(self.path("out.so"), "rb") as file:
+                self.assertEqual(file.read(), whole)
+            done = plmc("compress", fixture(MODEL), "-o", self.path("out.so"))
+            self.assertEqual(done.returncode, OK, done.stderr)
+
+    def test_reader_of_standard_output_is_gone(self):
+        for args in ([], ["--json"]):
+            read, write = os.pipe()
+            os.close(read)
+            with os.fdopen(write, "wb") as gone:
+                done = subprocess.run([PLMC, "inspect", fixture(MODEL), *args], stdout=gone,
+                                      stderr=subprocess.PIPE, text=True)
+            self.assertIn(done.returncode, (-signal.SIGPIPE, INTERNAL))
+            self.assertLessEqual(done.stderr.count("\n"), 1, done.stderr)
+
     def test_ignored_by_the_parent(self):
         for number in (signal.SIGINT, signal.SIGHUP):
-            child = self.start(preexec_fn=lambda: signal.signal(number, signal.SIG_IGN))
+            child = self.start(ignored=(number,))
             for _ in range(20):
                 time.sleep(0.02)
                 child.send_signal(number)
@@ -131,6 +181,22 @@ class NowhereTest(Case):
         self.refused_output(self.path("none/out.so"), "there is no folder")
         self.refused_output(self.path("loop.so"), "link that leads nowhere")
         self.refused_output(self.path("x" * 300 + ".so"), "name")
+
+    def test_the_input_stays(self):
+        import shutil
+        source = shutil.copy(fixture(MODEL), self.path("in.onnx"))
+        os.link(source, self.path("hard.onnx"))
+        os.symlink("in.onnx", self.path("soft.onnx"))
+        for name in ("in.onnx", "hard.onnx", "soft.onnx"):
+            _, _, line = self.ends_well("compress", source, "-o", self.path(name), codes=(USAGE,))
+            self.assertIn("it is the input", line)
+
+    def test_one_file_for_two_outputs(self):
+        for report in ("out.so", "./out.so", "a/../out.so"):
+            _, _, line = self.ends_well(
+                "compress", fixture(MODEL), "-o", self.path("out.so"),
+                "--report=" + os.path.join(self.folder, report), codes=(USAGE,))
+            self.assertIn("--report", line)
 
     @unittest.skipIf(os.geteuid() == 0, "root may write anywhere")
     def test_read_only_folder(self):

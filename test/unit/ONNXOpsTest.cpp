@@ -310,4 +310,27 @@ TEST_F(ONNXOps, AttentionWithGroupedQueries) {
                {1, 2, 1, 2});
 }
 
+/// y[t] = x[t-1] + 10 x[t] + 100 x[t+1], of one channel, and a bias.
+TEST_F(ONNXOps, ConvolutionAlongASequence) {
+  ModelBuilder m;
+  m.input("x", F32, {"b", "1", "s"});
+  m.floats("w", {1, 1, 3}, {1, 10, 100});
+  m.floats("bias", {1}, {1000});
+  setAttr(m.node("Conv", {"x", "w", "bias"}, {"y"}), "pads",
+          llvm::ArrayRef<int64_t>{1, 1});
+  expectTensor(evaluate(m, {f32({1, 1, 3}, {1, 2, 3})}), {1, 1, 3},
+               {1210, 1321, 1032});
+}
+
+/// Two channels to three, nothing padded, every second token.
+TEST_F(ONNXOps, ConvolutionWithDilation) {
+  ModelBuilder m;
+  m.input("x", F32, {"b", "2", "s"});
+  m.floats("w", {3, 2, 2}, {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1});
+  setAttr(m.node("Conv", {"x", "w"}, {"y"}), "dilations",
+          llvm::ArrayRef<int64_t>{2});
+  expectTensor(evaluate(m, {f32({1, 2, 4}, {1, 2, 3, 4, 5, 6, 7, 8})}),
+               {1, 3, 2}, {1, 2, 3, 4, 12, 14});
+}
+
 } // namespace

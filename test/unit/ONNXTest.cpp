@@ -133,6 +133,55 @@ TEST_F(ONNXImport, DimensionsThatMustBeEqualAreUnified) {
   EXPECT_EQ(resultDims(func, 0), "batch, a_dim1");
 }
 
+/// Multiple choice: [batch, choices] become one dimension of each input, and
+/// every dimension has a name of its own.
+TEST_F(ONNXImport, FactorsOfEqualProductsAreUnified) {
+  ModelBuilder m;
+  m.input("a", F32, {"s1", "s2", "s3"});
+  m.input("b", F32, {"s4", "s5", "s6"});
+  m.node("Flatten", {"a"}, {"flat_a"}).add_attribute()->set_name("axis");
+  m.node("Flatten", {"b"}, {"flat_b"}).add_attribute()->set_name("axis");
+  for (onnx::NodeProto &node : *m.graph().mutable_node()) {
+    node.mutable_attribute(0)->set_type(onnx::AttributeProto::INT);
+    node.mutable_attribute(0)->set_i(2);
+  }
+  m.node("Add", {"flat_a", "flat_b"}, {"y"});
+  m.output("y");
+  func::FuncOp func = import(m);
+  ASSERT_TRUE(func);
+  EXPECT_EQ(argDims(func, 1), "s1, s2, s3");
+  EXPECT_EQ(resultDims(func, 0), "s1*s2, s3");
+}
+
+/// Nothing says which factors are equal: not the same axes of the inputs.
+TEST_F(ONNXImport, FactorsOfOtherAxesAreNotUnified) {
+  ModelBuilder m;
+  m.input("a", F32, {"s1", "s2"});
+  m.input("b", F32, {"s3", "s4", "1"});
+  m.ints("shape", {1}, {-1});
+  m.node("Reshape", {"a", "shape"}, {"flat_a"});
+  m.node("Reshape", {"b", "shape"}, {"flat_b"});
+  m.node("Add", {"flat_a", "flat_b"}, {"y"});
+  m.output("y");
+  expectRefusal(m, Unsupported, "cannot tell that sizes");
+}
+
+/// PyTorch's last hidden state that is also among all hidden states.
+TEST_F(ONNXImport, ValuesThatAreTwoOutputs) {
+  ModelBuilder m;
+  m.input("x", F32, {"2"});
+  m.node("Neg", {"x"}, {"y"});
+  m.output("y");
+  m.output("y");
+  func::FuncOp func = import(m);
+  ASSERT_TRUE(func);
+  ASSERT_EQ(func.getNumResults(), 2u);
+  EXPECT_EQ(func.getResultAttrOfType<StringAttr>(1, "plm.name"), "y_2");
+  std::vector<HostTensor> result = run(func, {f32({2}, {1, 2})});
+  ASSERT_EQ(result.size(), 2u);
+  expectTensor(result[1], {2}, {-1, -2});
+}
+
 /// A mask that is read at the positions of another input has its batch; a
 /// position table has not the length of what reads it.
 TEST_F(ONNXImport, PositionsThatRunThroughAnInputUnify) {

@@ -59,7 +59,7 @@ PAGE = os.path.join(REPO, "docs", "onnx-operators.md")
 # recurrence, training, strings, sequences, random numbers.
 OPERATORS = set("""
 Abs Add And ArgMax ArgMin Attention BatchNormalization Cast CastLike Ceil Celu
-Clip Concat Constant ConstantOfShape Cos CumSum DequantizeLinear Div Dropout
+Clip Concat Constant ConstantOfShape Conv Cos CumSum DequantizeLinear Div Dropout
 DynamicQuantizeLinear Einsum Elu Equal Erf Exp Expand EyeLike Flatten Floor
 Gather GatherElements GatherND Gelu Gemm Greater GreaterOrEqual HardSigmoid
 HardSwish Hardmax Identity If IsInf IsNaN LayerNormalization LeakyRelu Less

@@ -174,6 +174,16 @@ Tensor GraphBuilder::concat(ArrayRef<Tensor> inputs, int64_t axis) {
                                              /*scalar=*/false))
         return result;
   }
+  // Code generation takes memory that is quadratic in the operands of one
+  // operation: thousands become a tree.
+  constexpr size_t maxOperands = 32;
+  if (inputs.size() > maxOperands && !allLiteral) {
+    SmallVector<Tensor> groups;
+    for (size_t i = 0; i < inputs.size(); i += maxOperands)
+      groups.push_back(concat(
+          inputs.slice(i, std::min(maxOperands, inputs.size() - i)), axis));
+    return concat(groups, axis);
+  }
   return emit(inputs, first.dtype(), dims, /*mayFold=*/true,
               [&](OpBuilder &b, Location loc, RankedTensorType type,
                   ValueRange v) -> Operation * {

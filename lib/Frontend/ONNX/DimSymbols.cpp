@@ -82,6 +82,13 @@ DimExpr DimSymbols::declareAnonymous(StringRef base) {
   return get(("a" + base).str(), base);
 }
 
+void DimSymbols::noteAxis(const DimExpr &dim, size_t rank, size_t axis) {
+  // The first input that has a symbol says where it stands.
+  if (std::vector<std::string> names = dim.symbols();
+      names.size() == 1 && dim == DimExpr::symbol(names[0]))
+    places.try_emplace(names[0], rank, axis);
+}
+
 size_t DimSymbols::ageOf(const std::string &symbol) const {
   return std::find(declared.begin(), declared.end(), symbol) - declared.begin();
 }
@@ -133,16 +140,56 @@ DimSymbols::Outcome DimSymbols::equate(const DimExpr &a, const DimExpr &b) {
     value = rest * DimExpr(-coefficient);
   }
   if (!solved)
-    return Outcome::Unknown;
+    return equateFactors(difference);
   if (value.isConstant() && *value.constant() < 1)
     return Outcome::Contradiction;
-  std::string name = *solved;
+  return substitute(*solved, value);
+}
+
+DimSymbols::Outcome DimSymbols::substitute(const std::string &name,
+                                           const DimExpr &value) {
   auto replace = [&](StringRef symbol) {
     return symbol == name ? std::optional<DimExpr>(value) : std::nullopt;
   };
   for (auto &[symbol, known] : substitutions)
     known = known.substitute(replace);
   substitutions[name] = value;
+  return Outcome::Substituted;
+}
+
+/// A product of sizes equals another, and no symbol can be solved for: a
+/// multiple-choice model flattens [batch, choices, length] of each input and
+/// adds the results, and its exporter gave every dimension of every input a
+/// name of its own. Factors that are the same axis of inputs of the same rank
+/// are taken to be equal, which is what the model means; a run checks it.
+DimSymbols::Outcome DimSymbols::equateFactors(const DimExpr &difference) {
+  if (difference.getTerms().size() != 2)
+    return Outcome::Unknown;
+  const auto &first = *difference.getTerms().begin();
+  const auto &second = *std::next(difference.getTerms().begin());
+  if (first.second != -second.second ||
+      first.first.size() != second.first.size())
+    return Outcome::Unknown;
+  std::map<Place, std::string> counterpart;
+  for (const std::string &name : second.first) {
+    auto place = places.find(name);
+    if (place == places.end() ||
+        !counterpart.try_emplace(place->second, name).second)
+      return Outcome::Unknown;
+  }
+  std::vector<std::pair<std::string, std::string>> pairs;
+  for (const std::string &name : first.first) {
+    auto place = places.find(name);
+    if (place == places.end() || !counterpart.count(place->second))
+      return Outcome::Unknown;
+    pairs.emplace_back(name, counterpart[place->second]);
+    counterpart.erase(place->second);
+  }
+  for (auto &[name, other] : pairs) {
+    if (ageOf(name) < ageOf(other))
+      std::swap(name, other);
+    substitute(name, DimExpr::symbol(other));
+  }
   return Outcome::Substituted;
 }
 

@@ -45,6 +45,10 @@ public:
   /// The expression of an anonymous dimension, named `base` if that is free.
   DimExpr declareAnonymous(llvm::StringRef base);
 
+  /// Remembers that a dimension, if it is a symbol, is one of an input: of
+  /// `rank` dimensions, the one at `axis`.
+  void noteAxis(const DimExpr &dim, size_t rank, size_t axis);
+
   enum class Outcome { Equal, Substituted, Contradiction, Unknown };
   /// Makes two dimensions equal. Substituted: a symbol was replaced, start
   /// over. Contradiction: no positive sizes make them equal. Unknown: they
@@ -55,12 +59,17 @@ public:
   bool equateNames(const DimExpr &a, const DimExpr &b);
 
 private:
+  /// Where among an input's dimensions a symbol stands: its rank and axis.
+  using Place = std::pair<size_t, size_t>;
   DimExpr get(const std::string &key, llvm::StringRef base);
   size_t ageOf(const std::string &symbol) const;
+  Outcome substitute(const std::string &name, const DimExpr &value);
+  Outcome equateFactors(const DimExpr &difference);
 
   llvm::StringMap<std::string> symbolOfKey;
   std::vector<std::string> declared; // in order: the first name wins
   llvm::StringSet<> taken;
+  std::map<std::string, Place> places;
   std::map<std::string, DimExpr> substitutions; // fully resolved
 };
 

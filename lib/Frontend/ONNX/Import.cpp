@@ -115,6 +115,7 @@ bool Round::addInput(const onnx::ValueInfoProto &input, Scope &scope) {
       dims.push_back(DimExpr(dim.dim_value()));
     else // exporters write 0 or -1 for "any"
       dims.push_back(symbols.declareAnonymous(anonymous));
+    symbols.noteAxis(dims.back(), type.shape().dim_size(), dims.size() - 1);
   }
   std::optional<int64_t> count = productOf(dims).constant();
   if (productOf(dims).hasOverflow() || (count && *count > (1LL << 40))) {
@@ -156,16 +157,11 @@ bool Round::run() {
     if (!initializers.contains(input.name()) && !addInput(input, scope))
       return false;
 
+  // A value may be named twice: PyTorch writes a model's last hidden state that
+  // is among all hidden states so. finish() gives each its own name.
   std::vector<StringRef> outputs;
-  llvm::StringSet<> distinct;
-  for (const onnx::ValueInfoProto &output : graph.output()) {
+  for (const onnx::ValueInfoProto &output : graph.output())
     outputs.push_back(output.name());
-    if (!distinct.insert(output.name()).second) {
-      builder.fail("the name '" + printable(output.name()) +
-                   "' is given to two outputs");
-      return false;
-    }
-  }
   if (outputs.empty()) {
     builder.fail("the graph has no outputs");
     return false;

@@ -49,6 +49,8 @@ void registerGenerate(OpTable &table);
 void registerReduce(OpTable &table);
 void registerQuantize(OpTable &table);
 void registerContribQuantize(OpTable &table);
+void registerQLinear(OpTable &table);
+void registerMatMulNBits(OpTable &table);
 void registerMatMul(OpTable &table);
 void registerEinsum(OpTable &table);
 void registerNormalization(OpTable &table);

@@ -39,7 +39,8 @@ static void importIf(Node &node) {
   }
   std::optional<Dims> known = contentsOf(condition);
   if (!known || known->size() != 1 || !known->front().isConstant()) {
-    node.b.unsupported("a condition that depends on the inputs");
+    node.b.unsupported("a condition that depends on the inputs "
+                       "is not supported; export one of the branches");
     return;
   }
   llvm::SmallVector<Tensor> results = node.importSubgraph(

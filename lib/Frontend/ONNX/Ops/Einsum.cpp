@@ -86,7 +86,9 @@ bool Einsum::parse() {
     if (c != ' ')
       equation += c;
   auto fail = [&] {
-    b.unsupported("the equation '" + printable(equation) + "'");
+    b.unsupported("the equation '" + printable(equation) +
+                  "' is not supported; write one of two operands with letters "
+                  "alone, as 'bij,bjk->bik'");
     return false;
   };
   auto [left, right] = StringRef(equation).split("->");

@@ -30,7 +30,9 @@ static Tensor constantRange(GraphBuilder &b, const LiteralPtr &start,
          step = delta->toHost().getDouble(0);
   double count = std::ceil((to - from) / step);
   if (!(count < 1 << 20))
-    return b.fail(formatv("a range from {0} to {1} by {2}", from, to, step));
+    return b.fail(formatv("a range from {0:e} to {1:e} by {2:e} has no end, or "
+                          "more than a million elements",
+                          from, to, step));
   HostTensor host(start->dtype, {std::max<int64_t>(0, int64_t(count))});
   for (int64_t i = 0; i < host.numElements(); ++i)
     host.setDouble(i, from + i * step);

@@ -62,6 +62,7 @@ Tensor gemm(Node &node) {
 static void importGemm(Node &node) { node.output(0, gemm(node)); }
 
 void registerMatMul(OpTable &table) {
+  registerConv(table);
   table["MatMul"] = importMatMul;
   table["Gemm"] = importGemm;
 }

@@ -8,12 +8,15 @@
 #ifndef PLMC_FRONTEND_ONNX_OPS_MATMULPARTS_H
 #define PLMC_FRONTEND_ONNX_OPS_MATMULPARTS_H
 
-#include "../Node.h"
+#include "../OpTable.h"
 
 namespace plmc::importer {
 
 /// numpy.matmul: vectors get a dimension of 1 that the result loses again.
 Tensor matrixProduct(GraphBuilder &b, Tensor lhs, Tensor rhs);
+
+/// Enters Conv, a sum of products.
+void registerConv(OpTable &table);
 /// alpha * A' B' + beta * C, after the node's attributes.
 Tensor gemm(Node &node);
 

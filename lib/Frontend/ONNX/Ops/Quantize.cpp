@@ -184,6 +184,8 @@ void registerQuantize(OpTable &table) {
   table["MatMulInteger"] = importMatMulInteger;
   table["QLinearMatMul"] = importQLinearMatMul;
   registerContribQuantize(table);
+  registerQLinear(table);
+  registerMatMulNBits(table);
 }
 
 } // namespace plmc::importer

@@ -235,7 +235,7 @@ static void importPad(Node &node) {
   GraphBuilder &b = node.b;
   Tensor x = node.input(0);
   if (node.stringAttr("mode", "constant") != "constant") {
-    b.unsupported("padding other than by a constant");
+    b.unsupported("padding other than by a constant is not supported");
     return;
   }
   std::optional<SmallVector<int64_t>> pads = node.axes("pads", 1), axes;
@@ -268,7 +268,8 @@ static void importPad(Node &node) {
     };
     int64_t before = (*pads)[index], after = (*pads)[index + axes->size()];
     if (before < 0 || after < 0) {
-      b.unsupported("padding by a negative amount");
+      b.unsupported("padding by a negative amount is not supported; "
+                    "slice instead");
       return;
     }
     SmallVector<Tensor> parts;

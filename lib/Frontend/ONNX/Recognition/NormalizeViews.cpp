@@ -258,11 +258,32 @@ struct SinkMergeBelowBinary : OpRewritePattern<BinaryOp> {
   }
 };
 
+/// split(softmax(merge(x))) = softmax(x) over the last dimension: how onnx's
+/// version converter writes the Softmax of opsets before 13.
+struct SoftmaxOfMerged : OpRewritePattern<ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(ReshapeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto softmax = op.getInput().getDefiningOp<SoftmaxOp>();
+    auto merge =
+        softmax ? softmax.getInput().getDefiningOp<ReshapeOp>() : ReshapeOp();
+    if (!merge || merge.getInput().getType() != op.getType())
+      return failure();
+    Dims dims = dimsOf(op.getResult()), merged = dimsOf(merge.getResult());
+    if (dims.empty() || merged.empty() || dims.back() != merged.back() ||
+        size_t(softmax.getAxis()) + 1 != merged.size())
+      return failure();
+    rewriter.replaceOpWithNewOp<SoftmaxOp>(op, op.getType(), dims.size() - 1,
+                                           merge.getInput());
+    return success();
+  }
+};
+
 } // namespace
 
 void recognition::populateViewPatterns(RewritePatternSet &patterns) {
   patterns.add<SimplifyViewChain<ReshapeOp>, SimplifyViewChain<TransposeOp>,
                BroadcastOfBroadcast, GatherOfOne, SingleConcat,
                DropBroadcast<BinaryOp>, DropBroadcast<SelectOp>, SinkMerge,
-               SinkMergeBelowBinary>(patterns.getContext());
+               SinkMergeBelowBinary, SoftmaxOfMerged>(patterns.getContext());
 }
