@@ -104,8 +104,8 @@ Value Lowering::plain(Value value) {
 /// `rows` as the operand of a product with `weight`; once for all products.
 Value Lowering::encoded(Value rows, plk::WeightOp weight) {
   DotFormat format = *DotFormat::of(weight);
-  Value &result = encodedRows[{rows.getAsOpaquePointer(),
-                               int(format.precision), format.block}];
+  Value &result = encodedRows[{rows.getAsOpaquePointer(), int(format.precision),
+                               format.block}];
   if (!result) {
     SmallVector<DimExpr> dims = getDims(typeOf(rows));
     dims.back() = DimExpr(encodedRowBytes(format, *dims.back().constant()));

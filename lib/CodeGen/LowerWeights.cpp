@@ -146,9 +146,10 @@ WeightLowering::quantized(const QuantizedWeight &source, bool panels,
 }
 
 /// The sums of the columns of a dequantised [K, N] (or [N, K]) weight.
-static llvm::Expected<std::vector<float>>
-columnSums(plm::ParameterOp parameter, bool transposed,
-           ArrayRef<float> scales, int64_t block) {
+static llvm::Expected<std::vector<float>> columnSums(plm::ParameterOp parameter,
+                                                     bool transposed,
+                                                     ArrayRef<float> scales,
+                                                     int64_t block) {
   auto tensor = tensorFromAttr(parameter.getValue());
   if (!tensor)
     return tensor.takeError();

@@ -48,10 +48,9 @@ void PanelPacker::add(const PanelSource &source) {
   int64_t words = llvm::divideCeil(k, wordSize);
   // Address of the word (or, without a precision, of the element).
   auto word = [&](int64_t row, int64_t column, int64_t bytes) {
-    return panels.data() +
-           ((column / width * words + row / wordSize) * width +
-            column % width) *
-               bytes;
+    return panels.data() + ((column / width * words + row / wordSize) * width +
+                            column % width) *
+                               bytes;
   };
   if (!precision && quantized) {
     forEach<char>(source, [&](int64_t row, int64_t column, char value) {

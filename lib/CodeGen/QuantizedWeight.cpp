@@ -87,9 +87,8 @@ bool plmc::hasStoredWeight(plm::LinearOp linear) {
   if (weight.getDefiningOp<plm::GetParameterOp>())
     return true;
   auto quantized = QuantizedWeight::match(weight);
-  return quantized &&
-         (quantized->axis < 0 ||
-          quantized->axis == (linear.getTransposed() ? 0 : 1));
+  return quantized && (quantized->axis < 0 ||
+                       quantized->axis == (linear.getTransposed() ? 0 : 1));
 }
 
 bool plmc::isTable(Value table) {

@@ -13,7 +13,8 @@
 
 namespace plmc {
 
-/// An 8-bit (or narrower) matrix parameter under a plm.dequantize by constants, to f32.
+/// An 8-bit (or narrower) matrix parameter under a plm.dequantize by constants,
+/// to f32.
 struct QuantizedWeight {
   plm::DequantizeOp op;
   plm::GetParameterOp parameter;

@@ -190,8 +190,8 @@ static void linearBelowF32(const EvalContext &ctx, plm::LinearOp op,
                           StoreRows{product, 0, n});
   std::vector<double> values = toDoubles(product);
   for (int64_t i = 0; i < m * n; ++i)
-    values[i] = values[i] * rows[i / n].scale + rows[i / n].shift * sums[i % n] +
-                bias[i % n];
+    values[i] = values[i] * rows[i / n].scale +
+                rows[i / n].shift * sums[i % n] + bias[i % n];
   storeDoubles(result, values);
 }
 

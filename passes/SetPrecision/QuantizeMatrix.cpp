@@ -41,8 +41,7 @@ static float chooseScale(llvm::ArrayRef<float> values, int64_t bits) {
     float scale = max / limit * (1 - 0.02f * step);
     double error = 0;
     for (float value : values) {
-      double difference =
-          value - double(scale) * code(value, 1 / scale, limit);
+      double difference = value - double(scale) * code(value, 1 / scale, limit);
       error += difference * difference;
     }
     if (error < bestError) {

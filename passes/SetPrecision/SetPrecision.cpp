@@ -132,11 +132,11 @@ FailureOr<SetPrecision::Stored> SetPrecision::quantize(ParameterOp parameter,
       DenseResourceElementsAttr::get(
           RankedTensorType::get({rows, columns}, builder.getI8Type()), name,
           blob(matrix.values)));
-  known.scales = addParameter(
-      parameter, name + ".scale",
-      DenseResourceElementsAttr::get(
-          RankedTensorType::get(scaleShape, builder.getF32Type()), name,
-          blob(matrix.scales)));
+  known.scales =
+      addParameter(parameter, name + ".scale",
+                   DenseResourceElementsAttr::get(
+                       RankedTensorType::get(scaleShape, builder.getF32Type()),
+                       name, blob(matrix.scales)));
   count("parameters quantised", 1);
   return known;
 }
@@ -149,8 +149,8 @@ FailureOr<Value> SetPrecision::dequantized(OpBuilder &builder,
     return failure();
   auto read = [&](FlatSymbolRefAttr symbol) -> Value {
     auto source = symbols->lookup<ParameterOp>(symbol.getValue());
-    return GetParameterOp::create(builder, get.getLoc(),
-                                  source.getTensorType(), symbol);
+    return GetParameterOp::create(builder, get.getLoc(), source.getTensorType(),
+                                  symbol);
   };
   auto op = DequantizeOp::create(
       builder, get.getLoc(), get.getType(), read(matrix->values),
@@ -181,9 +181,8 @@ LogicalResult SetPrecision::setLinear(LinearOp op) {
       if (k % size == 0 && k != size)
         form.block = size;
   OpBuilder builder(op);
-  FailureOr<Value> weight =
-      dequantized(builder, op.getWeight().getDefiningOp<GetParameterOp>(),
-                  parameter, form);
+  FailureOr<Value> weight = dequantized(
+      builder, op.getWeight().getDefiningOp<GetParameterOp>(), parameter, form);
   if (failed(weight))
     return failure();
   op.getWeightMutable().assign(*weight);
@@ -233,8 +232,8 @@ void SetPrecision::runOnOperation() {
   }
   if (groupSize != 0 && groupSize != 32 && groupSize != 64 &&
       groupSize != 128) {
-    getOperation().emitError()
-        << "group-size=" << groupSize.getValue() << ": known are 0, 32, 64, 128";
+    getOperation().emitError() << "group-size=" << groupSize.getValue()
+                               << ": known are 0, 32, 64, 128";
     return signalPassFailure();
   }
   stored.clear();
@@ -256,10 +255,12 @@ void SetPrecision::runOnOperation() {
 }
 
 std::unique_ptr<Pass> plmc::createSetPrecisionPass(StringRef precision,
-                                                   int64_t groupSize) {
+                                                   int64_t groupSize,
+                                                   int64_t minElements) {
   SetPrecisionOptions options;
   options.precision = precision.str();
   options.groupSize = groupSize;
+  options.minElements = minElements;
   return std::make_unique<SetPrecision>(options);
 }
 

@@ -100,9 +100,9 @@ tool::Command tool::addCompress(CLI::App &app) {
     if (llvm::Error error = oneOf("--precision", args->precision,
                                   {"f32", "bf16", "int8", "int4"}))
       return error;
-    if (llvm::Error error = oneOf("--group-size",
-                                  std::to_string(args->groupSize),
-                                  {"0", "32", "64", "128"}))
+    if (llvm::Error error =
+            oneOf("--group-size", std::to_string(args->groupSize),
+                  {"0", "32", "64", "128"}))
       return error;
     args->computePadding = args->padding == "compute";
     if (verify->count())

@@ -15,9 +15,11 @@
 namespace plmc {
 
 /// `plm-set-precision`: precision "f32", "bf16", "int8" or "int4"; `groupSize`
-/// rows share a scale in int4, all of them with 0.
+/// rows share a scale in int4, all of them with 0. Smaller weights than
+/// `minElements` are left alone.
 std::unique_ptr<mlir::Pass> createSetPrecisionPass(llvm::StringRef precision,
-                                                   int64_t groupSize = 128);
+                                                   int64_t groupSize = 128,
+                                                   int64_t minElements = 4096);
 
 /// Registers plm-set-precision for plmc-opt.
 void registerPrecisionPasses();

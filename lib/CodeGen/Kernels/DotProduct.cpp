@@ -10,7 +10,8 @@
 // word of a row is broadcast, and a vector of words, one of each column, is
 // read from the panel:
 //
-//     for word:  for r in rows:  acc[r] += dot(panel[word], broadcast(x[r][word]))
+//     for word:  for r in rows:  acc[r] += dot(panel[word],
+//     broadcast(x[r][word]))
 //
 // What differs is the dot. CPUs with the instruction have it on words
 // (vpdpbusd, vdpbf16ps). Others compute the same from what they have:
@@ -84,7 +85,8 @@ static EncodedRow layoutOf(const DotFormat &format, int64_t k,
 EncodedRow EncodedRow::of(const TargetInfo &target, const DotFormat &format,
                           int64_t k) {
   bool words = hasInstruction(target, format);
-  return layoutOf(format, k, format.isInt() ? (words ? 1 : 2) : (words ? 2 : 4));
+  return layoutOf(format, k,
+                  format.isInt() ? (words ? 1 : 2) : (words ? 2 : 4));
 }
 
 int64_t plmc::encodedRowBytes(const DotFormat &format, int64_t k) {
@@ -190,19 +192,17 @@ static void encodeInt8(KernelBuilder &b, Value x, Value row, int64_t k,
   b.store(b.fadd(b.fmul(range, b.f(1.0f / 254.0f)), check),
           b.offset(row, layout.scale));
   b.store(b.fadd(middle, check), b.offset(row, layout.shift));
-  Value some = arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OGT, range,
-                                     b.f(0));
-  Value inverse =
-      b.broadcast(b.select(some, b.fdiv(b.f(254), range), b.f(0)));
+  Value some =
+      arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OGT, range, b.f(0));
+  Value inverse = b.broadcast(b.select(some, b.fdiv(b.f(254), range), b.f(0)));
   Value shift = b.broadcast(middle);
 
-  auto narrow = VectorType::get({b.target.lanes}, layout.codeBytes == 1
-                                                      ? Type(b.i8)
-                                                      : b.getI16Type());
+  auto narrow = VectorType::get(
+      {b.target.lanes}, layout.codeBytes == 1 ? Type(b.i8) : b.getI16Type());
   Value codes = b.offset(row, layout.codes);
   auto encode = [&](Value column, int64_t valid, Value sum) -> Value {
-    Value value = b.fmul(
-        b.fsub(b.loadVec(b.at(x, column), valid), shift), inverse);
+    Value value =
+        b.fmul(b.fsub(b.loadVec(b.at(x, column), valid), shift), inverse);
     if (valid < b.target.lanes) // what pads the row has the code 0
       value = b.select(lanesBelow(b, valid), value, b.splat(0));
     // NaN becomes -127 here; the row's scale carries it.
@@ -215,8 +215,8 @@ static void encodeInt8(KernelBuilder &b, Value x, Value row, int64_t k,
     return i.add(sum, code);
   };
   auto storeSum = [&](Value sum, Value block) {
-    Value total = vector::ReductionOp::create(
-        b, b.loc, vector::CombiningKind::ADD, sum);
+    Value total =
+        vector::ReductionOp::create(b, b.loc, vector::CombiningKind::ADD, sum);
     b.store(total, b.offset(b.at(row, block), layout.sums));
   };
   if (!format.block) {
@@ -230,12 +230,11 @@ static void encodeInt8(KernelBuilder &b, Value x, Value row, int64_t k,
   }
   b.loop(b.c(0), b.c(format.blocks(k)), 1, [&](Value block) {
     Value first = b.mul(block, format.block);
-    auto sums = b.loop(first, b.add(first, format.block), b.target.lanes,
-                       ValueRange{i.splat(0)},
-                       [&](Value column, ValueRange carried) {
-                         return SmallVector<Value>{
-                             encode(column, b.target.lanes, carried[0])};
-                       });
+    auto sums = b.loop(
+        first, b.add(first, format.block), b.target.lanes,
+        ValueRange{i.splat(0)}, [&](Value column, ValueRange carried) {
+          return SmallVector<Value>{encode(column, b.target.lanes, carried[0])};
+        });
     storeSum(sums[0], block);
   });
 }
@@ -289,8 +288,8 @@ namespace {
 class DotLoop {
 public:
   DotLoop(KernelBuilder &b, const DotTile &tile)
-      : b(b), i(b), tile(tile), layout(EncodedRow::of(b.target, tile.format,
-                                                      tile.k)),
+      : b(b), i(b), tile(tile),
+        layout(EncodedRow::of(b.target, tile.format, tile.k)),
         lanes(b.target.lanes), vectors(b.target.panelVectors),
         rowBytes(tile.panelWidth * 4),
         words(hasInstruction(b.target, tile.format)) {
@@ -336,15 +335,14 @@ private:
 Value DotLoop::broadcastCodes(int64_t r, Value word, int64_t ahead, Type scalar,
                               VectorType vector) {
   int64_t wordBytes = tile.format.wordSize() * layout.codeBytes;
-  Value at =
-      b.offset(b.at(rows[r], word, wordBytes), ahead * layout.codeBytes);
-  int64_t count = vector.getNumElements() *
-                  vector.getElementTypeBitWidth() /
+  Value at = b.offset(b.at(rows[r], word, wordBytes), ahead * layout.codeBytes);
+  int64_t count = vector.getNumElements() * vector.getElementTypeBitWidth() /
                   scalar.getIntOrFloatBitWidth();
   auto type = VectorType::get({count}, scalar);
   Value all = vector::BroadcastOp::create(b, b.loc, type, b.load(scalar, at));
-  return type == vector ? all
-                        : Value(vector::BitCastOp::create(b, b.loc, vector, all));
+  return type == vector
+             ? all
+             : Value(vector::BitCastOp::create(b, b.loc, vector, all));
 }
 
 void DotLoop::intWords(Value panel, Value word, int64_t ahead,
@@ -364,12 +362,12 @@ void DotLoop::intWords(Value panel, Value word, int64_t ahead,
       weights.push_back(vector::BitCastOp::create(b, b.loc, bytes, half));
     }
     for (int64_t r = 0; r < tile.rows; ++r) {
-      Value x = broadcastCodes(r, word, ahead * tile.format.wordSize() + part * 4,
-                               b.i32, bytes);
+      Value x = broadcastCodes(
+          r, word, ahead * tile.format.wordSize() + part * 4, b.i32, bytes);
       for (int64_t v = 0; v < vectors; ++v) {
         Value &sum = acc[r * vectors + v];
-        sum = intrinsic("llvm.x86.avx512.vpdpbusd", i.vi32,
-                        {sum, weights[v], x});
+        sum =
+            intrinsic("llvm.x86.avx512.vpdpbusd", i.vi32, {sum, weights[v], x});
       }
     }
   }
@@ -411,8 +409,8 @@ void DotLoop::intPairs(Value panel, Value word, int64_t ahead,
       weights.push_back(arith::ExtUIOp::create(b, b.loc, halves, narrow));
     }
     for (int64_t r = 0; r < tile.rows; ++r) {
-      Value x = broadcastCodes(r, word, ahead * tile.format.wordSize() + part * 4,
-                               b.i64, halves);
+      Value x = broadcastCodes(
+          r, word, ahead * tile.format.wordSize() + part * 4, b.i64, halves);
       for (int64_t v = 0; v < vectors; ++v) {
         Value &sum = acc[r * vectors + v];
         sum = i.add(sum, multiplyAddPairs(weights[v], x));
@@ -444,9 +442,9 @@ void DotLoop::bf16Floats(Value panel, Value word, int64_t ahead,
     SmallVector<Value> weights;
     for (int64_t v = 0; v < vectors; ++v) {
       Value both = b.load(i.vi32, b.offset(panel, v * lanes * 4));
-      weights.push_back(i.floats(
-          half ? i.bitAnd(both, i.splat(int32_t(0xffff0000u)))
-               : i.shl(both, 16)));
+      weights.push_back(
+          i.floats(half ? i.bitAnd(both, i.splat(int32_t(0xffff0000u)))
+                        : i.shl(both, 16)));
     }
     for (int64_t r = 0; r < tile.rows; ++r) {
       Value x = broadcastCodes(r, word, ahead * tile.format.wordSize() + half,
@@ -458,8 +456,7 @@ void DotLoop::bf16Floats(Value panel, Value word, int64_t ahead,
 }
 
 void DotLoop::step(Value word, int64_t ahead, SmallVectorImpl<Value> &acc) {
-  Value panel =
-      b.offset(b.at(tile.panel, word, rowBytes), ahead * rowBytes);
+  Value panel = b.offset(b.at(tile.panel, word, rowBytes), ahead * rowBytes);
   if (tile.format.isInt())
     words ? intWords(panel, word, ahead, acc)
           : intPairs(panel, word, ahead, acc);
@@ -524,12 +521,12 @@ SmallVector<Value> plmc::emitDotTile(KernelBuilder &b, const DotTile &tile) {
         loop.run(b.mul(block, blockWords), blockWords, zeros);
     SmallVector<Value> result;
     for (int64_t r = 0; r < tile.rows; ++r) {
-      Value codes = b.load(
-          b.i32, b.offset(b.at(tile.x, block), r * layout.stride + layout.sums));
-      Value offset = arith::MulIOp::create(
-          b, b.loc, codes,
-          arith::ConstantIntOp::create(b, b.loc, format.bits <= 4 ? 8 : 128,
-                                       32));
+      Value codes = b.load(b.i32, b.offset(b.at(tile.x, block),
+                                           r * layout.stride + layout.sums));
+      Value offset =
+          arith::MulIOp::create(b, b.loc, codes,
+                                arith::ConstantIntOp::create(
+                                    b, b.loc, format.bits <= 4 ? 8 : 128, 32));
       Value offsets = vector::BroadcastOp::create(b, b.loc, i.vi32, offset);
       for (int64_t v = 0; v < columns; ++v) {
         Value sum = halves ? addPartials(b, sums[r * vectors + 2 * v],
@@ -564,9 +561,9 @@ SmallVector<Value> plmc::emitDotTile(KernelBuilder &b, const DotTile &tile) {
     };
     Value scale = ofRow(layout.scale), shift = ofRow(layout.shift);
     for (int64_t v = 0; v < columns; ++v) {
-      Value sum = b.load(b.vf32, b.offset(tile.scales,
-                                          blocks * tile.panelWidth * 4 +
-                                              v * lanes * 4));
+      Value sum =
+          b.load(b.vf32, b.offset(tile.scales, blocks * tile.panelWidth * 4 +
+                                                   v * lanes * 4));
       Value &total = totals[r * columns + v];
       total = b.fma(total, scale, b.fmul(shift, sum));
     }

@@ -57,8 +57,8 @@ struct DotTile {
   DotFormat format;
   int64_t rows = 0, k = 0;
   int64_t panelWidth = 0;
-  Value x;      // first encoded row
-  Value panel;  // first word, at the tile's first column
+  Value x;     // first encoded row
+  Value panel; // first word, at the tile's first column
   /// int8 only: the scales of the first block, at the tile's first column; the
   /// other blocks follow, then the sums of the columns.
   Value scales;

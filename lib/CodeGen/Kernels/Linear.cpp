@@ -39,9 +39,8 @@ using namespace mlir;
 using namespace plmc;
 
 std::string LinearSpec::name() const {
-  std::string text =
-      llvm::formatv("linear_{0}x{1}", k, n).str() +
-      (dot ? dot->name() : weight.name());
+  std::string text = llvm::formatv("linear_{0}x{1}", k, n).str() +
+                     (dot ? dot->name() : weight.name());
   text += "_p" + std::to_string(panelWidth);
   if (bias)
     text += "_bias";
@@ -190,8 +189,7 @@ static SmallVector<Value> emitFloat(KernelBuilder &b, const LinearSpec &spec,
   tile.format = spec.weight;
   if (spec.weight.zeroPoint)
     for (int64_t v = 0; v < vectors; ++v)
-      tile.zeroPoints.push_back(
-          loadColumns(b, func.getArgument(6), v, valid));
+      tile.zeroPoints.push_back(loadColumns(b, func.getArgument(6), v, valid));
   SmallVector<Value> acc = emitTile(b, tile, init);
   if (quantized)
     for (int64_t v = 0; v < vectors; ++v) {
@@ -209,7 +207,11 @@ static SmallVector<Value> emitFloat(KernelBuilder &b, const LinearSpec &spec,
 static SmallVector<Value> emitDot(KernelBuilder &b, const LinearSpec &spec,
                                   int64_t rows, int64_t valid,
                                   func::FuncOp func) {
-  DotTile tile{*spec.dot, rows, spec.k, spec.panelWidth, func.getArgument(0),
+  DotTile tile{*spec.dot,
+               rows,
+               spec.k,
+               spec.panelWidth,
+               func.getArgument(0),
                func.getArgument(1),
                spec.dot->isInt() ? Value(func.getArgument(5)) : Value()};
   SmallVector<Value> acc = emitDotTile(b, tile);
@@ -335,8 +337,7 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
     b.loop(tile0, tile1, 1, [&](Value t) {
       Value inPanel = b.mul(b.rem(t, b.c(tilesPerPanel)), width);
       Value number = b.div(t, b.c(tilesPerPanel));
-      Value panel =
-          b.at(b.at(weight, number, panelBytes), inPanel, wordBytes);
+      Value panel = b.at(b.at(weight, number, panelBytes), inPanel, wordBytes);
       Value column = b.mul(t, width);
       auto runTiles = [&](ArrayRef<func::FuncOp> tiles) {
         auto tileAt = [&](int64_t rows, Value row) {
@@ -345,9 +346,9 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
                                        b.at(bias, column), b.at(residual, at),
                                        b.at(y, at)};
           if (spec.dot && scales) { // panels too, and no zero points
-            Value at = b.at(func.getArgument(9), number,
-                            (spec.dot->blocks(spec.k) + 1) * spec.panelWidth *
-                                4);
+            Value at =
+                b.at(func.getArgument(9), number,
+                     (spec.dot->blocks(spec.k) + 1) * spec.panelWidth * 4);
             arguments.append({b.at(at, inPanel), func.getArgument(10)});
           } else if (scales) {
             for (unsigned index : {9, 10})

@@ -154,7 +154,7 @@ LogicalResult ProgramBuilder::emitLinear(plk::LinearOp op, Value result) {
 }
 
 LogicalResult ProgramBuilder::emitEncodeRows(plk::EncodeRowsOp op,
-                                            Value result) {
+                                             Value result) {
   FailureOr<Value> input = address(op.getInput());
   if (failed(input))
     return failure();
@@ -164,8 +164,8 @@ LogicalResult ProgramBuilder::emitEncodeRows(plk::EncodeRowsOp op,
   int64_t width = widthOf(op.getInput());
   std::string key = llvm::formatv("encode {0} {1} {2}", int(format.precision),
                                   width, format.block);
-  auto func = kernel(
-      key, [&] { return buildEncodeRows(b, output, format, width); });
+  auto func =
+      kernel(key, [&] { return buildEncodeRows(b, output, format, width); });
   Range rows = shareRows(dim(rowsOf(op.getType())));
   b.call(func, {*input, result, rows.lo, rows.hi});
   return success();

@@ -51,13 +51,14 @@ bool TensorOpEmitter::quantize(plm::QuantizeOp op, ArrayRef<Buffer> operands,
   Type element = operands[0].element;
   if (!element.isF32() && !element.isF64())
     return false;
-  affine(operands, op.getAxis(), 0, result, [&](Value x, Value scale, Value zero) {
-    Value rounded =
-        LLVM::RoundEvenOp::create(b, b.loc, element, b.fdiv(x, scale));
-    if (zero)
-      rounded = b.fadd(rounded, cast(zero, result.element, element));
-    return cast(rounded, element, result.element); // saturates
-  });
+  affine(operands, op.getAxis(), 0, result,
+         [&](Value x, Value scale, Value zero) {
+           Value rounded =
+               LLVM::RoundEvenOp::create(b, b.loc, element, b.fdiv(x, scale));
+           if (zero)
+             rounded = b.fadd(rounded, cast(zero, result.element, element));
+           return cast(rounded, element, result.element); // saturates
+         });
   return true;
 }
 
@@ -67,15 +68,16 @@ bool TensorOpEmitter::dequantize(plm::DequantizeOp op,
   Type element = operands[0].element;
   if (!result.element.isF32() && !result.element.isF64())
     return false;
-  affine(operands, op.getAxis(), op.getBlockSize(), result, [&](Value x, Value scale, Value zero) {
-    // Differences of 8 bits are exact as floats, those of 32 are not.
-    bool isWide = element.isInteger(32);
-    if (zero && isWide)
-      x = arith::SubIOp::create(b, b.loc, x, zero);
-    Value value = cast(x, element, result.element);
-    if (zero && !isWide)
-      value = b.fsub(value, cast(zero, element, result.element));
-    return b.fmul(value, scale);
-  });
+  affine(operands, op.getAxis(), op.getBlockSize(), result,
+         [&](Value x, Value scale, Value zero) {
+           // Differences of 8 bits are exact as floats, those of 32 are not.
+           bool isWide = element.isInteger(32);
+           if (zero && isWide)
+             x = arith::SubIOp::create(b, b.loc, x, zero);
+           Value value = cast(x, element, result.element);
+           if (zero && !isWide)
+             value = b.fsub(value, cast(zero, element, result.element));
+           return b.fmul(value, scale);
+         });
   return true;
 }

@@ -37,8 +37,9 @@ def PLK_WeightOp : PLK_Op<"weight", [Symbol]> {
     side in K forms a word, [ceil(N / W)][ceil(K / k)][W][k], padded with zeros.
     `bf16`: words of 2 values, rounded from f32. `int8`: words of 4 values v,
     stored as unsigned v + 128; with `bits` = 4 words of 8 values v + 8, the
-    first four in the low halves of the bytes. Their `scale` is [ceil(K / block),
-    N], one row without `block`.
+    first four in the low halves of the bytes. Their `scale` is a weight in panels
+    too, [ceil(K / block) + 1, N]: the scales of each block (one without
+    `block`), then the sums of the columns, scaled.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, ArrayAttr:$sources,
                        DenseI64ArrayAttr:$shape, OptionalAttr<I64Attr>:$panel,
@@ -118,8 +119,8 @@ def PLK_EncodeRowsOp : PLK_PureOp<"encode_rows"> {
   let description = [{
     One row of bytes for every row of the input, in the form that the target's
     dot product reads (lib/CodeGen/Kernels/DotProduct.h); large enough for every
-    target. `int8`: the row's scale, the sum of its codes in each `block`, the
-    codes, as `plm.linear` defines them. `bf16`: the rounded values.
+    target. `int8`: the row's scale and shift, the sum of its codes in each
+    `block`, the codes, as `plm.linear` defines them. `bf16`: the rounded values.
   }];
   let arguments = (ins AnyRankedTensor:$input, PLM_PrecisionAttr:$precision,
                        OptionalAttr<I64Attr>:$block);

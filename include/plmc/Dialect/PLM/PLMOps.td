@@ -381,12 +381,12 @@ def PLM_LinearOp : PLM_PureOp<"linear"> {
     `precision` says what the product is computed in, f32 without it:
     - `bf16`: input and weight are rounded to bfloat16, products are summed in
       f32.
-    - `int8`: every row x of the input is quantised by a scale of its own, s =
-      max|x| / 127, q = round to even(x 127 / max|x|); the weight is a
-      `plm.dequantize` of an 8-bit parameter without a zero point. The integers
-      are summed exactly (within each block of the weight, if it has blocks),
-      then scaled by s and by the scale of the weight. A row that is not finite
-      gives NaN.
+    - `int8`: every row x of the input becomes 255 steps of its own range: with
+      z = (max x + min x) / 2 and w = max x - min x its codes are q = round to
+      even((x - z) 254 / w), which stand for q w / 254 + z. The weight is a
+      `plm.dequantize` of an 8-bit parameter without a zero point. Codes and
+      integers are summed exactly (within each block of the weight, if it has
+      blocks) and scaled then. A row that is not finite gives NaN.
   }];
   let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weight,
                        Optional<AnyRankedTensor>:$bias, UnitAttr:$transposed,
