@@ -189,7 +189,10 @@ struct FuseQKV : OpRewritePattern<AttentionOp> {
         shape.back() += op.getShape().back();
       }
       if (op.getQuantizedAttr() != first.getQuantizedAttr() ||
-          bool(op.getZeroPoint()) != bool(first.getZeroPoint()))
+          bool(op.getZeroPoint()) != bool(first.getZeroPoint()) ||
+          op.getPrecisionAttr() != first.getPrecisionAttr() ||
+          op.getBits() != first.getBits() ||
+          op.getBlockAttr() != first.getBlockAttr())
         return {};
       if (op.getScale())
         scales.push_back(op.getScaleAttr());
@@ -207,6 +210,7 @@ struct FuseQKV : OpRewritePattern<AttentionOp> {
     for (auto op : cast<ModuleOp>(symbols.getOp()).getOps<WeightOp>())
       if (op.getSources() == sourcesAttr && op.getPanelAttr() == panel &&
           op.getScaleAttr() == scale && op.getZeroPointAttr() == zeroPoint &&
+          op.getPrecisionAttr() == first.getPrecisionAttr() &&
           op.getTransposed() == ArrayRef<bool>(transposed))
         return FlatSymbolRefAttr::get(op);
     OpBuilder::InsertionGuard guard(rewriter);
@@ -218,6 +222,9 @@ struct FuseQKV : OpRewritePattern<AttentionOp> {
     op.setScaleAttr(scale);
     op.setZeroPointAttr(zeroPoint);
     op.setAxisAttr(first.getAxisAttr());
+    op.setPrecisionAttr(first.getPrecisionAttr());
+    op.setBitsAttr(first.getBitsAttr());
+    op.setBlockAttr(first.getBlockAttr());
     symbols.insert(op, Block::iterator(first->getNextNode()
                                            ? first->getNextNode()
                                            : first.getOperation()));

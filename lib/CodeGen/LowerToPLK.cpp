@@ -15,13 +15,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "QuantizedWeight.h"
+#include "Kernels/DotProduct.h"
+#include "LowerWeights.h"
 #include "TokenAnalysis.h"
 #include "plmc/CodeGen/Passes.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "llvm/ADT/TypeSwitch.h"
-#include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/xxhash.h"
 
 namespace plmc {
 #define GEN_PASS_DEF_LOWERTOPLK
@@ -41,8 +40,9 @@ class Lowering {
 public:
   Lowering(ModuleOp module, func::FuncOp func, bool computePadding,
            int64_t panelWidth)
-      : module(module), func(func), symbols(module), builder(func.getContext()),
-        computePadding(computePadding), panelWidth(panelWidth), tokens(func) {}
+      : module(module), func(func), builder(func.getContext()),
+        computePadding(computePadding), weights(module, func, panelWidth),
+        tokens(func) {}
 
   LogicalResult run();
 
@@ -56,29 +56,24 @@ private:
   Value packed(Value value);
   Value plain(Value value);
   Value elementwiseOperand(Value value, RankedTensorType resultType);
-  FailureOr<FlatSymbolRefAttr> weight(Value value, bool panels,
-                                      bool transposed);
-  FailureOr<FlatSymbolRefAttr> quantizedWeight(const QuantizedWeight &source,
-                                               bool panels, bool transposed);
-  FailureOr<FlatSymbolRefAttr> rowParameter(Value value);
-  FlatSymbolRefAttr storeRow(StringRef name, ArrayRef<float> values);
+  Value encoded(Value rows, plk::WeightOp weight);
   void computeMaskFirst();
   LogicalResult lower(Operation *op);
   template <typename OpT> Value replaceRowwise(OpT op);
 
   ModuleOp module;
   func::FuncOp func;
-  SymbolTable symbols;
   OpBuilder builder;
   bool computePadding;
-  int64_t panelWidth;
+  WeightLowering weights;
   TokenAnalysis tokens;
   PackMode mode = PackMode::None;
   bool isToken(Value value) const { return tokens.isToken(value); }
   bool hasTokenDims(Value value) const { return tokens.hasTokenDims(value); }
   DenseMap<Value, Value> packedValues; // plm value -> [tokens, ...]
   DenseMap<Value, Value> plainValues;  // the other way, after plk.unpack
-  std::map<std::string, FlatSymbolRefAttr> weights;
+  /// By input, precision and block.
+  std::map<std::tuple<void *, int, int64_t>, Value> encodedRows;
 };
 
 } // namespace
@@ -106,10 +101,26 @@ Value Lowering::plain(Value value) {
   return result;
 }
 
+/// `rows` as the operand of a product with `weight`; once for all products.
+Value Lowering::encoded(Value rows, plk::WeightOp weight) {
+  DotFormat format = *DotFormat::of(weight);
+  Value &result = encodedRows[{rows.getAsOpaquePointer(), int(format.precision),
+                               format.block}];
+  if (!result) {
+    SmallVector<DimExpr> dims = getDims(typeOf(rows));
+    dims.back() = DimExpr(encodedRowBytes(format, *dims.back().constant()));
+    result = plk::EncodeRowsOp::create(
+        builder, rows.getLoc(), makeTensorType(dims, builder.getI8Type()), rows,
+        plm::PrecisionAttr::get(builder.getContext(), format.precision),
+        weight.getBlockAttr());
+  }
+  return result;
+}
+
 /// An operand of a packed elementwise op.
 Value Lowering::elementwiseOperand(Value value, RankedTensorType resultType) {
   if (auto position = value.getDefiningOp<plm::PositionEmbeddingOp>()) {
-    auto table = weight(position.getTable(), /*panels=*/false, false);
+    auto table = weights.table(position.getTable());
     if (succeeded(table)) {
       SmallVector<DimExpr> dims = getDims(typeOf(value));
       dims.erase(dims.begin());
@@ -140,134 +151,6 @@ Value Lowering::elementwiseOperand(Value value, RankedTensorType resultType) {
                                 makeTensorType({getDims(typeOf(value)).back()},
                                                typeOf(value).getElementType()),
                                 value);
-}
-
-FailureOr<FlatSymbolRefAttr> Lowering::weight(Value value, bool panels,
-                                              bool transposed) {
-  if (auto quantized = QuantizedWeight::match(value))
-    return quantizedWeight(*quantized, panels, transposed);
-  auto get = value.getDefiningOp<plm::GetParameterOp>();
-  if (!get || !typeOf(value).getElementType().isF32())
-    return failure();
-  std::string key =
-      (get.getParameter() + (panels ? "|p" : "|") + (transposed ? "t" : ""))
-          .str();
-  FlatSymbolRefAttr &ref = weights[key];
-  if (ref)
-    return ref;
-  SmallVector<int64_t> shape(typeOf(value).getShape());
-  if (transposed)
-    std::swap(shape[0], shape[1]);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPoint(func);
-  auto op = plk::WeightOp::create(
-      builder, get.getLoc(),
-      (get.getParameter() + (panels ? ".panels" : ".plain")).str(),
-      builder.getArrayAttr({get.getParameterAttr()}), shape,
-      panels ? builder.getI64IntegerAttr(panelWidth) : IntegerAttr(),
-      ArrayRef<bool>{transposed});
-  symbols.insert(op); // renames on a clash
-  ref = FlatSymbolRefAttr::get(op);
-  return ref;
-}
-
-/// A vector that was computed now, as a weight.
-FlatSymbolRefAttr Lowering::storeRow(StringRef name, ArrayRef<float> values) {
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPoint(func);
-  auto type =
-      RankedTensorType::get({int64_t(values.size())}, builder.getF32Type());
-  auto parameter = plm::ParameterOp::create(
-      builder, func.getLoc(), name,
-      DenseResourceElementsAttr::get(
-          type, name, HeapAsmResourceBlob::allocateAndCopyInferAlign(values)));
-  symbols.insert(parameter); // renames on a clash
-  auto op = plk::WeightOp::create(
-      builder, func.getLoc(), (name + ".plain").str(),
-      builder.getArrayAttr({FlatSymbolRefAttr::get(parameter)}),
-      ArrayRef<int64_t>{int64_t(values.size())}, IntegerAttr(),
-      ArrayRef<bool>{false});
-  symbols.insert(op);
-  return FlatSymbolRefAttr::get(op);
-}
-
-/// 8-bit values, and scales and zero points beside them: for panels one a
-/// column, so that several weights can be put side by side.
-FailureOr<FlatSymbolRefAttr>
-Lowering::quantizedWeight(const QuantizedWeight &source, bool panels,
-                          bool transposed) {
-  plm::GetParameterOp get = source.parameter;
-  SmallVector<int64_t> shape(typeOf(get.getResult()).getShape());
-  if (transposed)
-    std::swap(shape[0], shape[1]);
-  int64_t axis = panels ? 1 : source.axis;
-  int64_t count = axis < 0 ? 1 : shape[axis];
-  auto scales = source.scales(count), zeroPoints = source.zeroPoints(count);
-  if (!scales || !zeroPoints) {
-    for (auto *error : {&scales, &zeroPoints})
-      if (!*error)
-        get.emitOpError() << llvm::toString(error->takeError());
-    return failure();
-  }
-  auto hashOf = [](const std::vector<float> &values) {
-    return llvm::xxh3_64bits(ArrayRef<uint8_t>(
-        reinterpret_cast<const uint8_t *>(values.data()), values.size() * 4));
-  };
-  FlatSymbolRefAttr &ref =
-      weights[llvm::formatv("{0}|{1}{2}q{3}|{4:x}|{5:x}", get.getParameter(),
-                            panels ? "p" : "", transposed ? "t" : "", axis,
-                            hashOf(*scales), hashOf(*zeroPoints))
-                  .str()];
-  if (ref)
-    return ref;
-  std::string name = get.getParameter().str();
-  FlatSymbolRefAttr scale = storeRow(name + ".scale", *scales), zeroPoint;
-  if (!zeroPoints->empty())
-    zeroPoint = storeRow(name + ".zero_point", *zeroPoints);
-  OpBuilder::InsertionGuard guard(builder);
-  builder.setInsertionPoint(func);
-  auto op = plk::WeightOp::create(
-      builder, get.getLoc(), name + (panels ? ".panels" : ".plain"),
-      builder.getArrayAttr({get.getParameterAttr()}), shape,
-      panels ? builder.getI64IntegerAttr(panelWidth) : IntegerAttr(),
-      ArrayRef<bool>{transposed});
-  op.setQuantizedAttr(TypeAttr::get(source.elementType()));
-  op.setScaleAttr(scale);
-  op.setZeroPointAttr(zeroPoint);
-  if (axis >= 0)
-    op.setAxisAttr(builder.getI64IntegerAttr(axis));
-  symbols.insert(op);
-  ref = FlatSymbolRefAttr::get(op);
-  return ref;
-}
-
-/// A [N] operand (bias, gamma, beta): a parameter, or a constant that becomes
-/// one.
-FailureOr<FlatSymbolRefAttr> Lowering::rowParameter(Value value) {
-  if (auto constant = value.getDefiningOp<plm::ConstantOp>()) {
-    if (!typeOf(value).getElementType().isF32())
-      return failure();
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPoint(func);
-    auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());
-    if (!dense)
-      return failure();
-    // Spelled out as bytes: a splat attribute has no storage to pack from.
-    auto values = llvm::to_vector(dense.getValues<float>());
-    auto blob = DenseResourceElementsAttr::get(
-        dense.getType(), "constant",
-        HeapAsmResourceBlob::allocateAndCopyInferAlign(
-            ArrayRef<float>(values)));
-    auto parameter =
-        plm::ParameterOp::create(builder, constant.getLoc(), "constant", blob);
-    symbols.insert(parameter);
-    builder.setInsertionPointAfter(constant);
-    Value get = plm::GetParameterOp::create(builder, constant.getLoc(),
-                                            constant.getType(),
-                                            FlatSymbolRefAttr::get(parameter));
-    return weight(get, false, false);
-  }
-  return weight(value, /*panels=*/false, false);
 }
 
 //===----------------------------------------------------------------------===//
@@ -310,25 +193,29 @@ LogicalResult Lowering::lower(Operation *op) {
   Value result;
 
   if (auto embedding = dyn_cast<plm::EmbeddingOp>(op); embedding && token) {
-    auto table = weight(embedding.getTable(), false, false);
+    auto table = weights.table(embedding.getTable());
     if (failed(table))
       return unsupportedType(op);
     result = plk::EmbedOp::create(
         builder, loc, resultType(), ValueRange{embedding.getIds()},
         ArrayRef<Attribute>{*table}, FlatSymbolRefAttr(), 0);
   } else if (auto linear = dyn_cast<plm::LinearOp>(op)) {
-    auto w = weight(linear.getWeight(), true, linear.getTransposed());
+    FailureOr<plk::WeightOp> w = weights.panels(linear);
     FailureOr<FlatSymbolRefAttr> bias = FlatSymbolRefAttr();
     if (linear.getBias())
-      bias = rowParameter(linear.getBias());
-    if (succeeded(w) && succeeded(bias))
-      result = plk::LinearOp::create(builder, loc, resultType(),
-                                     input(linear.getInput()), *w, *bias);
+      bias = weights.row(linear.getBias());
+    if (succeeded(w) && succeeded(bias)) {
+      Value rows = input(linear.getInput());
+      if (w->getPrecision())
+        rows = encoded(rows, *w);
+      result = plk::LinearOp::create(builder, loc, resultType(), rows,
+                                     FlatSymbolRefAttr::get(*w), *bias);
+    }
   } else if (auto norm = dyn_cast<plm::LayerNormOp>(op)) {
-    auto gamma = rowParameter(norm.getGamma());
+    auto gamma = weights.row(norm.getGamma());
     FailureOr<FlatSymbolRefAttr> beta = FlatSymbolRefAttr();
     if (norm.getBeta())
-      beta = rowParameter(norm.getBeta());
+      beta = weights.row(norm.getBeta());
     if (succeeded(gamma) && succeeded(beta))
       result = plk::NormOp::create(builder, loc, resultType(),
                                    input(norm.getInput()), *gamma, *beta,

@@ -20,6 +20,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Kernels/Kernels.h"
+#include "ProgramEmitter.h"
 #include "TensorOps/TensorOps.h"
 #include "plmc/CodeGen/Passes.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
@@ -68,7 +69,7 @@ struct PlanArenaPass : plmc::impl::PlanArenaBase<PlanArenaPass> {
         lastUse[storageOf(operand)] = &op;
     DenseMap<Operation *, SmallVector<Value>> ends;
     for (auto [value, op] : lastUse)
-      ends[op].push_back(value);
+      ends[continuesRows(op) ? op->getNextNode() : op].push_back(value);
 
     // The first return of a computed value is computed in place, unless it is
     // computed before the mask is known: there are no outputs yet.

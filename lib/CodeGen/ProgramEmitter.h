@@ -29,6 +29,11 @@ struct ProgramInfo {
   int64_t numSlots = 0;
 };
 
+/// True if the next op reads of this result only rows that its own thread has
+/// written: then no barrier stands between the two, and what this op reads may
+/// still be read by other threads while the next one writes.
+bool continuesRows(mlir::Operation *op);
+
 /// Emits, into a module of arith/scf/vector/llvm functions:
 ///   plm_gen_run(frame, thread, threads)
 ///   plm_gen_plan(dims, threads, slots) -> bytes

@@ -21,6 +21,11 @@ static bool isStored(Value value) {
 }
 
 std::optional<QuantizedWeight> QuantizedWeight::match(Value value) {
+  auto result = matchBlocks(value);
+  return result && !result->block ? result : std::nullopt;
+}
+
+std::optional<QuantizedWeight> QuantizedWeight::matchBlocks(Value value) {
   QuantizedWeight result;
   result.op = value.getDefiningOp<plm::DequantizeOp>();
   if (!result.op || !typeOf(value).getElementType().isF32() ||
@@ -33,6 +38,10 @@ std::optional<QuantizedWeight> QuantizedWeight::match(Value value) {
     return std::nullopt;
   if (typeOf(result.op.getScale()).getRank() == 1)
     result.axis = result.op.getAxis();
+  result.block = result.op.getBlockSize();
+  if (result.block)
+    result.axis = result.op.getAxis();
+  result.bits = result.op.getBits();
   return result;
 }
 
@@ -71,12 +80,15 @@ QuantizedWeight::zeroPoints(int64_t count) const {
   return values;
 }
 
-bool plmc::isLinearWeight(Value weight, bool transposed) {
+bool plmc::hasStoredWeight(plm::LinearOp linear) {
+  Value weight = linear.getWeight();
+  if (linear.getPrecision() == plm::Precision::Int8)
+    return QuantizedWeight::matchBlocks(weight).has_value();
   if (weight.getDefiningOp<plm::GetParameterOp>())
     return true;
   auto quantized = QuantizedWeight::match(weight);
-  return quantized &&
-         (quantized->axis < 0 || quantized->axis == (transposed ? 0 : 1));
+  return quantized && (quantized->axis < 0 ||
+                       quantized->axis == (linear.getTransposed() ? 0 : 1));
 }
 
 bool plmc::isTable(Value table) {

@@ -13,14 +13,19 @@
 
 namespace plmc {
 
-/// An 8-bit matrix parameter under a plm.dequantize by constants, to f32.
+/// An 8-bit (or narrower) matrix parameter under a plm.dequantize by constants,
+/// to f32.
 struct QuantizedWeight {
   plm::DequantizeOp op;
   plm::GetParameterOp parameter;
   /// Of the matrix that scales and zero points lie along; -1: one for all.
   int64_t axis = -1;
+  int64_t block = 0; // elements of a column that share a scale; 0: all
+  int64_t bits = 8;  // that the values need
 
   static std::optional<QuantizedWeight> match(mlir::Value value);
+  /// The same; scales may also belong to blocks.
+  static std::optional<QuantizedWeight> matchBlocks(mlir::Value value);
   mlir::Type elementType() const;
   /// f32 values, `count` of them: one number is repeated. Fails if the bytes
   /// of a parameter are not there.
@@ -29,9 +34,10 @@ struct QuantizedWeight {
   llvm::Expected<std::vector<float>> zeroPoints(int64_t count) const;
 };
 
-/// True for a weight of plm.linear that the kernels can read: a parameter in
-/// f32, or 8-bit with one scale or one for each column of the product.
-bool isLinearWeight(mlir::Value weight, bool transposed);
+/// True if the weight of the product is one that the kernels can read: a
+/// parameter in f32, or 8-bit with one scale or one for each column of the
+/// product; in int8 also with scales of blocks.
+bool hasStoredWeight(plm::LinearOp linear);
 /// True for a table of plm.embedding or plm.position_embedding that can be
 /// read row by row.
 bool isTable(mlir::Value table);

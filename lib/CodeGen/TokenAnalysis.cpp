@@ -47,8 +47,7 @@ TokenAnalysis::TokenAnalysis(func::FuncOp func) : func(func) {
   findTokenDims();
   shareMask();
   for (auto linear : llvm::make_early_inc_range(func.getOps<plm::LinearOp>()))
-    if (!isLinearWeight(linear.getWeight(), linear.getTransposed()) ||
-        !isStored(linear.getBias()))
+    if (!hasStoredWeight(linear) || !isStored(linear.getBias()))
       decompose(linear);
   for (auto norm : llvm::make_early_inc_range(func.getOps<plm::LayerNormOp>()))
     if (!isStored(norm.getGamma()) || !isStored(norm.getBeta()))

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "WeightSection.h"
+#include "PackPanels.h"
 #include "plmc/Interpreter/Interpreter.h"
 #include "plmc/Support/HostTensor.h"
 #include "llvm/BinaryFormat/ELF.h"
@@ -33,21 +34,10 @@ llvm::Expected<int64_t> WeightSection::add(Operation *op, int64_t bytes) {
   return it->second;
 }
 
-static int64_t product(ArrayRef<int64_t> shape) {
-  int64_t count = 1;
-  for (int64_t size : shape)
-    count *= size;
-  return count;
-}
-
 llvm::Expected<int64_t> WeightSection::offsetOf(StringRef symbol) {
   Operation *op = symbols.lookup(symbol);
-  if (auto weight = dyn_cast_if_present<plk::WeightOp>(op)) {
-    SmallVector<int64_t> shape(weight.getShape());
-    if (weight.getPanel())
-      shape.back() = llvm::alignTo(shape.back(), *weight.getPanel());
-    return add(op, product(shape) * weight.getElementBytes());
-  }
+  if (auto weight = dyn_cast_if_present<plk::WeightOp>(op))
+    return add(op, weight.getStoredBytes());
   if (auto parameter = dyn_cast_if_present<plm::ParameterOp>(op)) {
     RankedTensorType type = parameter.getTensorType();
     return add(op, type.getNumElements() *
@@ -98,13 +88,8 @@ static llvm::Expected<Source> readSource(plm::ParameterOp parameter) {
   return std::move(source);
 }
 
-template <typename T>
 llvm::Error WeightSection::writePanels(raw_ostream &os, plk::WeightOp weight) {
-  constexpr int64_t bytes = sizeof(T);
-  int64_t k = weight.getShape()[0], n = weight.getShape()[1];
-  int64_t width = *weight.getPanel();
-  std::vector<T> panels(llvm::alignTo(n, width) * k, T(0));
-  int64_t column0 = 0;
+  PanelPacker packer(weight);
   for (auto [source, transposed] :
        llvm::zip(weight.getSources(), weight.getTransposed())) {
     auto parameter = symbols.lookup<plm::ParameterOp>(
@@ -115,36 +100,18 @@ llvm::Error WeightSection::writePanels(raw_ostream &os, plk::WeightOp weight) {
     auto read = readSource(parameter);
     if (!read)
       return read.takeError();
-    const char *from = read->bytes.data();
-    int64_t columns = parameter.getTensorType().getDimSize(transposed ? 0 : 1);
-    std::vector<T> line(transposed ? k : columns);
-    auto place = [&](int64_t row, int64_t column) -> T & {
-      return panels[(column / width * k + row) * width + column % width];
-    };
-    if (transposed)
-      for (int64_t column = 0; column < columns; ++column) {
-        std::memcpy(line.data(), from + column * k * bytes, k * bytes);
-        for (int64_t row = 0; row < k; ++row)
-          place(row, column0 + column) = line[row];
-      }
-    else
-      for (int64_t row = 0; row < k; ++row) {
-        std::memcpy(line.data(), from + row * columns * bytes, columns * bytes);
-        for (int64_t column = 0; column < columns; ++column)
-          place(row, column0 + column) = line[column];
-      }
-    column0 += columns;
+    packer.add({read->bytes,
+                parameter.getTensorType().getDimSize(transposed ? 0 : 1),
+                transposed});
   }
-  os.write(reinterpret_cast<const char *>(panels.data()),
-           panels.size() * bytes);
+  os.write(packer.bytes().data(), packer.bytes().size());
   return llvm::Error::success();
 }
 
 llvm::Error WeightSection::write(raw_ostream &os, const Entry &entry) {
   if (auto weight = dyn_cast<plk::WeightOp>(entry.op)) {
     if (weight.getPanel())
-      return weight.getQuantized() ? writePanels<uint8_t>(os, weight)
-                                   : writePanels<float>(os, weight);
+      return writePanels(os, weight);
     for (Attribute source : weight.getSources()) {
       auto parameter = symbols.lookup<plm::ParameterOp>(
           cast<FlatSymbolRefAttr>(source).getValue());

@@ -41,7 +41,6 @@ private:
   };
   llvm::Expected<int64_t> add(mlir::Operation *op, int64_t bytes);
   llvm::Error write(llvm::raw_ostream &os, const Entry &entry);
-  template <typename T>
   llvm::Error writePanels(llvm::raw_ostream &os, plk::WeightOp weight);
 
   mlir::SymbolTable symbols;

@@ -62,6 +62,7 @@ private:
   OutputFormat format = OutputFormat::SharedLibrary;
   std::unique_ptr<MLIRContext> context;
   OwningOpRef<ModuleOp> module;
+  OwningOpRef<ModuleOp> compressed; // after the passes, for --verify; or null
   std::unique_ptr<DumpIR> dump;
   std::unique_ptr<CounterSink> counters;
   std::unique_ptr<PassRunner> passes;
@@ -201,6 +202,9 @@ Error Compression::transform() {
   if (Error error = passes->run(
           [&](OpPassManager &pm) { buildModelPipeline(pm, options); }))
     return error;
+  // What the library is to compute is then no longer what the file says.
+  if (options.precision != "f32" && options.verifyCases)
+    compressed = module->clone();
   report.after = summarizeModel(*module);
   for (const UnrecognizedOp &op : findUnrecognized(*module))
     report.unrecognized.push_back({op.node, op.op, op.reason});
@@ -220,6 +224,9 @@ std::string Compression::buildRecord() const {
   record["outputs"] = options.outputs;
   record["target"] = options.target;
   record["padding"] = options.computePadding ? "compute" : "skip";
+  record["precision"] = options.precision;
+  if (options.precision == "int4")
+    record["groupSize"] = options.groupSize;
   record["pipeline"] = report.pipeline;
   record["parameters"] = report.after.parameters;
   record["family"] = report.after.family;
@@ -312,11 +319,15 @@ Error Compression::verifyResult() {
   Clock::time_point verifyStart = Clock::now();
   VerifyOptions verifyOptions;
   verifyOptions.randomCases = *options.verifyCases;
-  llvm::Expected<OwningOpRef<ModuleOp>> reference =
-      importModel(options.input, context.get());
-  if (!reference)
-    return reference.takeError();
-  llvm::Expected<func::FuncOp> func = forwardFunction(**reference);
+  OwningOpRef<ModuleOp> reference = std::move(compressed);
+  if (!reference) {
+    llvm::Expected<OwningOpRef<ModuleOp>> imported =
+        importModel(options.input, context.get());
+    if (!imported)
+      return imported.takeError();
+    reference = std::move(*imported);
+  }
+  llvm::Expected<func::FuncOp> func = forwardFunction(*reference);
   if (!func)
     return func.takeError();
   OwningOpRef<ModuleOp> again;

@@ -10,6 +10,7 @@
 #include "mlir/Pass/PassInstrumentation.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include "plmc/Passes/PruneOutputs.h"
+#include "plmc/Passes/SetPrecision.h"
 #include "llvm/ADT/StringExtras.h"
 #include <chrono>
 
@@ -27,6 +28,8 @@ void buildModelPipeline(OpPassManager &pm, const CompressOptions &options) {
   buildRecognitionPipeline(pm);
   if (!options.outputs.empty())
     pm.addPass(createPruneOutputsPass(options.outputs));
+  if (options.precision != "f32")
+    pm.addPass(createSetPrecisionPass(options.precision, options.groupSize));
 }
 
 CompileOptions compileOptions(const CompressOptions &options) {

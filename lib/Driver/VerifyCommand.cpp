@@ -6,9 +6,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "Import.h"
+#include "Pipeline.h"
 #include "plmc/Driver/Verify.h"
 #include "plmc/Interpreter/Interpreter.h"
 #include "plmc/Report/Table.h"
+#include <nlohmann/json.hpp>
 
 using namespace mlir;
 using llvm::Error;
@@ -91,6 +93,30 @@ void printTable(const VerifyResult &result, llvm::raw_ostream &os) {
      << formatNumber(result.summary.tolerance) << ")\n";
 }
 
+/// Repeats on the model what the library's build record says was changed in it:
+/// a library in int8 is to compute what int8 means, not what f32 gives.
+static Error repeatCompression(StringRef library, ModuleOp module) {
+  Expected<std::unique_ptr<LoadedModel>> model =
+      LoadedModel::open(library, /*describeOnly=*/true);
+  if (!model)
+    return withCode(model.takeError(), ExitCode::BadInput);
+  auto json = nlohmann::json::parse((*model)->description().str(), nullptr,
+                                    /*allow_exceptions=*/false);
+  if (!json.is_object() || !json["build"].is_object())
+    return Error::success();
+  CompressOptions options;
+  options.precision = json["build"].value("precision", "f32");
+  options.groupSize = json["build"].value("groupSize", options.groupSize);
+  if (options.precision == "f32")
+    return Error::success();
+  DiagnosticCollector diagnostics(module.getContext());
+  PassManager pm(module.getContext(), ModuleOp::getOperationName());
+  buildModelPipeline(pm, options);
+  if (failed(pm.run(module)))
+    return makeError(ExitCode::Unsupported, diagnostics.firstError());
+  return Error::success();
+}
+
 Error verifyCommand(StringRef library, StringRef modelPath,
                     const VerifyOptions &options, llvm::raw_ostream &out) {
   Expected<Candidate> candidate = libraryCandidate(library, options.threads);
@@ -101,6 +127,8 @@ Error verifyCommand(StringRef library, StringRef modelPath,
       importModel(modelPath, context.get());
   if (!module)
     return module.takeError();
+  if (Error error = repeatCompression(library, **module))
+    return error;
   Expected<func::FuncOp> func = forwardFunction(**module);
   if (!func)
     return func.takeError();

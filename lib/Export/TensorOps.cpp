@@ -110,8 +110,10 @@ void write(Writer &w, DequantizeOp op) {
     inputs.push_back(w.nameOf(op.getZeroPoint()));
   else if (!dimsOf(op.getScale()).empty())
     inputs.push_back(zeroPoint(w, op.getScale(), dtypeOf(op.getInput())));
-  w.node("DequantizeLinear", inputs, {Attr::of("axis", int64_t(op.getAxis()))},
-         w.nameOf(op.getResult()));
+  SmallVector<Attr> attributes{Attr::of("axis", int64_t(op.getAxis()))};
+  if (op.getBlockSize())
+    attributes.push_back(Attr::of("block_size", int64_t(op.getBlockSize())));
+  w.node("DequantizeLinear", inputs, attributes, w.nameOf(op.getResult()));
 }
 
 void write(Writer &w, MatmulOp op) {

@@ -47,17 +47,50 @@ void write(Writer &w, PositionEmbeddingOp op) {
   w.node("Unsqueeze", {rows, w.ints({0})}, {}, w.nameOf(op.getResult()));
 }
 
+/// x as 255 steps of each row's own range, and back: `precision int8`.
+std::string inInt8(Writer &w, const std::string &x) {
+  auto range = [&](StringRef kind) {
+    return w.node(kind, {x, w.ints({-1})}, {Attr::of("keepdims", int64_t(1))});
+  };
+  std::string max = range("ReduceMax"), min = range("ReduceMin");
+  std::string half = w.scalar(0.5, DType::F32);
+  std::string width = w.node("Sub", {max, min});
+  std::string middle = w.node("Mul", {w.node("Add", {max, min}), half});
+  // A row of equal values has the width 0; its codes are 0 with any other.
+  std::string some = w.node("Max", {width, w.scalar(1e-30, DType::F32)});
+  std::string inverse = w.node("Div", {w.scalar(254, DType::F32), some});
+  std::string codes =
+      w.node("Round", {w.node("Mul", {w.node("Sub", {x, middle}), inverse})});
+  std::string step = w.node("Mul", {width, w.scalar(1.0 / 254, DType::F32)});
+  return w.node("Add", {w.node("Mul", {codes, step}), middle});
+}
+
+std::string inBF16(Writer &w, const std::string &x) {
+  auto cast = [&](const std::string &value, int64_t type) {
+    return w.node("Cast", {value}, {Attr::of("to", type)});
+  };
+  return cast(cast(x, 16), 1); // TensorProto.BFLOAT16, FLOAT
+}
+
 void write(Writer &w, LinearOp op) {
   std::string weight = w.nameOf(op.getWeight());
+  std::string input = w.nameOf(op.getInput());
+  Precision precision = op.getPrecision().value_or(Precision::F32);
+  if (precision == Precision::Int8)
+    input = inInt8(w, input);
+  if (precision == Precision::BF16) {
+    input = inBF16(w, input);
+    weight = inBF16(w, weight);
+  }
   if (op.getTransposed())
     weight = w.node("Transpose", {weight},
                     {Attr::of("perm", ArrayRef<int64_t>{1, 0})});
   std::string output = w.nameOf(op.getResult());
   if (!op.getBias()) {
-    w.node("MatMul", {w.nameOf(op.getInput()), weight}, {}, output);
+    w.node("MatMul", {input, weight}, {}, output);
     return;
   }
-  std::string product = w.node("MatMul", {w.nameOf(op.getInput()), weight});
+  std::string product = w.node("MatMul", {input, weight});
   w.node("Add", {product, w.nameOf(op.getBias())}, {}, output);
 }
 

@@ -16,6 +16,7 @@
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include "plmc/Passes/PruneOutputs.h"
+#include "plmc/Passes/SetPrecision.h"
 
 void plmc::registerAllDialects(mlir::DialectRegistry &registry) {
   registry.insert<plm::PLMDialect, plk::PLKDialect, mlir::func::FuncDialect,
@@ -31,5 +32,6 @@ void plmc::registerAllPasses() {
   mlir::registerStripDebugInfoPass();
   registerRecognitionPasses();
   registerPrunePasses();
+  registerPrecisionPasses();
   registerCodeGenPasses();
 }

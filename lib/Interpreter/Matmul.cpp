@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Multiply.h"
+#include "Precision.h"
 #include "Registry.h"
 #include "Tensors.h"
 #include "plmc/Dialect/PLM/PLM.h"
@@ -148,6 +149,52 @@ static void linear(const EvalContext &ctx, bool isTransposed, bool hasBias,
                    StoreRows{result, 0, n});
 }
 
+/// A product below f32: the operands are rounded, then multiplied as ever. The
+/// sums of integers are exact in double.
+static void linearBelowF32(const EvalContext &ctx, plm::LinearOp op,
+                           HostTensor &result, int64_t m, int64_t n,
+                           int64_t k) {
+  ElementsAs<float> input(ctx.operand(0)), weight(ctx.operand(1));
+  std::vector<float> x(input.data, input.data + m * k),
+      w(weight.data, weight.data + k * n);
+  if (op.getPrecision() == plm::Precision::BF16) {
+    for (float &value : x)
+      value = roundToBF16(value);
+    for (float &value : w)
+      value = roundToBF16(value);
+  }
+  if (op.getTransposed())
+    w = transposed(w.data(), n, k);
+  std::vector<float> zero(n, 0.0f);
+  const float *bias = zero.data();
+  std::optional<ElementsAs<float>> biases;
+  if (op.getBias()) {
+    biases.emplace(ctx.operand(2));
+    bias = biases->data;
+  }
+  if (op.getPrecision() == plm::Precision::BF16) {
+    multiply<double, float>(x.data(), w.data(), bias, m, n, k,
+                            StoreRows{result, 0, n});
+    return;
+  }
+  // (scale * code + shift) W = scale * (codes W) + shift * (sum of W's column)
+  std::vector<Int8Row> rows;
+  for (int64_t row = 0; row < m; ++row)
+    rows.push_back(
+        encodeInt8(llvm::MutableArrayRef<float>(x).slice(row * k, k)));
+  std::vector<double> sums(n, 0.0);
+  for (int64_t i = 0; i < k * n; ++i)
+    sums[i % n] += w[i];
+  HostTensor product = result;
+  multiply<double, float>(x.data(), w.data(), nullptr, m, n, k,
+                          StoreRows{product, 0, n});
+  std::vector<double> values = toDoubles(product);
+  for (int64_t i = 0; i < m * n; ++i)
+    values[i] = values[i] * rows[i / n].scale +
+                rows[i / n].shift * sums[i % n] + bias[i % n];
+  storeDoubles(result, values);
+}
+
 static Expected<HostTensor> evaluateLinear(const EvalContext &ctx) {
   auto op = llvm::cast<plm::LinearOp>(ctx.op);
   bool hasBias = static_cast<bool>(op.getBias());
@@ -171,6 +218,10 @@ static Expected<HostTensor> evaluateLinear(const EvalContext &ctx) {
   if (Error err = ctx.checkResultShape(*result, shape))
     return err;
   int64_t m = countElements(ArrayRef<int64_t>(shape).drop_back());
+  if (op.getPrecision().value_or(plm::Precision::F32) != plm::Precision::F32) {
+    linearBelowF32(ctx, op, *result, m, n, k);
+    return result;
+  }
   bool wide = false, floats = false;
   for (const HostTensor *operand : ctx.operands) {
     wide |= operand->dtype == DType::F64;

@@ -20,6 +20,7 @@
 using llvm::ArrayRef;
 using llvm::Error;
 using llvm::Expected;
+using llvm::SmallVector;
 using llvm::Twine;
 
 namespace plmc::interp {
@@ -29,16 +30,46 @@ namespace {
 struct Affine {
   std::vector<double> scale, zeroPoint;
   int64_t inner = 1, count = 1; // elements that share one; how many there are
+  int64_t block = 1, size = 1;  // neighbours along an axis of that size
 
-  int64_t channel(int64_t element) const { return element / inner % count; }
+  int64_t channel(int64_t element) const {
+    if (size == 1)
+      return element / inner % count;
+    int64_t outer = element / inner / size;
+    int64_t index = element / inner % size / block;
+    return (outer * llvm::divideCeil(size, block) + index) * inner +
+           element % inner;
+  }
 };
 } // namespace
 
-static Expected<Affine> affineOf(const EvalContext &ctx, int64_t axis) {
+/// One scale for every `block` neighbours along the axis.
+static Error setBlocks(const EvalContext &ctx, Affine &affine, int64_t axis,
+                       int64_t block) {
+  const HostTensor &input = ctx.operand(0), &scale = ctx.operand(1);
+  if (Error err = ctx.checkAxis(axis, input.rank()))
+    return err;
+  SmallVector<int64_t, 4> expected(input.shape);
+  expected[axis] = llvm::divideCeil(expected[axis], block);
+  if (ArrayRef<int64_t>(scale.shape) != ArrayRef<int64_t>(expected))
+    return ctx.error("scales of shape " + shapeString(scale.shape) +
+                     " do not fit blocks of " + Twine(block));
+  affine.inner =
+      countElements(ArrayRef<int64_t>(input.shape).drop_front(axis + 1));
+  affine.size = input.shape[axis];
+  affine.block = block;
+  return Error::success();
+}
+
+static Expected<Affine> affineOf(const EvalContext &ctx, int64_t axis,
+                                 int64_t block = 0) {
   const HostTensor &input = ctx.operand(0), &scale = ctx.operand(1);
   Affine affine;
   affine.scale = toDoubles(scale);
-  if (scale.rank() > 1)
+  if (block > 0) {
+    if (Error err = setBlocks(ctx, affine, axis, block))
+      return std::move(err);
+  } else if (scale.rank() > 1)
     return ctx.error("the scale has rank " + Twine(scale.rank()) +
                      ", expected 0 or 1");
   if (scale.rank() == 1) {
@@ -96,7 +127,7 @@ static Expected<HostTensor> evaluateDequantize(const EvalContext &ctx) {
     return result.takeError();
   if (Error err = ctx.checkResultShape(*result, input.shape))
     return err;
-  Expected<Affine> affine = affineOf(ctx, op.getAxis());
+  Expected<Affine> affine = affineOf(ctx, op.getAxis(), op.getBlockSize());
   if (!affine)
     return affine.takeError();
   std::vector<double> values = toDoubles(input);

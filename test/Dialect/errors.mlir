@@ -69,3 +69,19 @@ func.func @spelling(%x: tensor<?xf32, #plm.dims<"n*2">>) -> tensor<?xf32, #plm.d
   %r = plm.unary neg %x : (tensor<?xf32, #plm.dims<"n*2">>) -> tensor<?xf32, #plm.dims<"n*2">>
   return %r : tensor<?xf32, #plm.dims<"n*2">>
 }
+
+// -----
+
+func.func @linear_int8(%x: tensor<2x4xf32>, %w: tensor<4x5xf32>) -> tensor<2x5xf32> {
+  // expected-error @+1 {{in int8 takes a weight that is a plm.dequantize without a zero point}}
+  %r = plm.linear %x, %w precision int8 : (tensor<2x4xf32>, tensor<4x5xf32>) -> tensor<2x5xf32>
+  return %r : tensor<2x5xf32>
+}
+
+// -----
+
+func.func @dequantize_blocks(%x: tensor<64x4xi8>, %s: tensor<3x4xf32>) -> tensor<64x4xf32> {
+  // expected-error @+1 {{scale}}
+  %r = plm.dequantize %x scale %s {block_size = 32 : i64} : (tensor<64x4xi8>, tensor<3x4xf32>) -> tensor<64x4xf32>
+  return %r : tensor<64x4xf32>
+}

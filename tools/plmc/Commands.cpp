@@ -62,6 +62,16 @@ tool::Command tool::addCompress(CLI::App &app) {
                    "native, x86-64-v2, x86-64-v3, x86-64-v4 or a CPU's name")
       ->capture_default_str();
   command
+      ->add_option("--precision", args->precision,
+                   "What products are computed in: f32, bf16, int8, or int4 "
+                   "(int8 with weights of 4 bits)")
+      ->capture_default_str();
+  command
+      ->add_option("--group-size", args->groupSize,
+                   "int4: weights of a column that share a scale: 32, 64, 128, "
+                   "or 0 for all")
+      ->capture_default_str();
+  command
       ->add_option("--outputs", args->outputs,
                    "Outputs to keep, a,b,...; what only the others need goes")
       ->delimiter(',')
@@ -86,6 +96,13 @@ tool::Command tool::addCompress(CLI::App &app) {
   return [args, verify, output]() -> llvm::Error {
     if (llvm::Error error =
             oneOf("--padding", args->padding, {"skip", "compute"}))
+      return error;
+    if (llvm::Error error = oneOf("--precision", args->precision,
+                                  {"f32", "bf16", "int8", "int4"}))
+      return error;
+    if (llvm::Error error =
+            oneOf("--group-size", std::to_string(args->groupSize),
+                  {"0", "32", "64", "128"}))
       return error;
     args->computePadding = args->padding == "compute";
     if (verify->count())

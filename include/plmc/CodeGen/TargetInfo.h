@@ -29,6 +29,10 @@ struct TargetInfo {
   int64_t tileRows = 6;
   int64_t panelVectors = 2;
 
+  /// There is an instruction, on whole vectors, for sums of products of 8-bit
+  /// integers (vpdpbusd) and of bfloat16 (vdpbf16ps).
+  bool dotInt8 = false, dotBF16 = false;
+
   int64_t panelWidth() const { return panelVectors * lanes; }
 };
 

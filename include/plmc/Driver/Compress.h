@@ -34,7 +34,9 @@ struct CompressOptions {
   std::string cpu = "native";
   std::vector<std::string> outputs; // to keep; empty: all
   bool computePadding = false;
-  std::string dumpDirectory; // --dump-ir
+  std::string precision = "f32"; // f32, bf16, int8, int4
+  int64_t groupSize = 128;       // of int4; 0: whole columns
+  std::string dumpDirectory;     // --dump-ir
   bool printPipeline = false;
   std::string reportPath;
   /// Random cases beside the fixed ones; nullopt: no verification.

@@ -16,7 +16,7 @@
 #ifndef PLMC_LIB_CODEGEN_KERNELS_H
 #define PLMC_LIB_CODEGEN_KERNELS_H
 
-#include "../KernelBuilder.h"
+#include "DotProduct.h"
 #include "plmc/Dialect/PLK/PLK.h"
 #include "plmc/Dialect/PLM/PLM.h"
 
@@ -40,20 +40,29 @@ struct WeightFormat {
 /// y = activation(x W + bias) + residual
 struct LinearSpec {
   int64_t k = 0, n = 0;
+  int64_t panelWidth = 0;
   WeightFormat weight;
+  /// Below f32: x are rows of plk.encode_rows, `weight` says nothing.
+  std::optional<DotFormat> dot;
   bool bias = false, residual = false;
   std::optional<plm::ActivationKind> activation;
+  /// Columns of a register tile, and how many tiles there are.
+  int64_t tileColumns(const TargetInfo &target) const;
+  int64_t numTiles(const TargetInfo &target) const {
+    return llvm::divideCeil(n, tileColumns(target));
+  }
   std::string name() const;
 };
-/// (x, weight panels, bias, residual, y : ptr; row0, row1, panel0, panel1)
-/// and with a quantised weight also (scales, zero points : ptr), one a column.
+/// (x, weight panels, bias, residual, y : ptr; row0, row1, tile0, tile1),
+/// tiles of columns; and with a quantised weight also (scales, zero points :
+/// ptr), one a column, or the panels of scales of an integer dot product.
 /// Rows are dense: x [rows, k], y and residual [rows, n].
 mlir::func::FuncOp buildLinear(KernelBuilder &b, mlir::ModuleOp module,
                                const LinearSpec &spec);
 
 /// Accumulators of one register tile: rows x panelVectors vectors, row major.
 /// `a` holds the rows `aStride` bytes apart (a constant or a value), `panel`
-/// is [k][panelWidth].
+/// is [k][panelWidth], the target's or a wider one.
 struct TileOperands {
   int64_t rows;
   Value a;
@@ -61,6 +70,7 @@ struct TileOperands {
   Value panel;
   Value k;                   // i64
   int64_t constantK = -1;    // k where it is known: the loop is then unrolled
+  int64_t panelWidth = 0;    // 0: the target's
   int64_t prefetchBytes = 0; // how far ahead of the panel to prefetch; 0: not
   /// Of the panel; its scales are the caller's, but not the zero points.
   WeightFormat format = {};

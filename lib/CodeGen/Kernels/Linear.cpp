@@ -22,6 +22,10 @@
 // panel serves all rows of the tile. Its zero points are subtracted there, too,
 // which is exact; its scales belong to columns and come last.
 //
+// Products in bf16 or int8 have tiles of their own (DotProduct.cpp); the loops
+// around them are these. A panel may be wider than a tile: then one copy of the
+// weights serves CPUs of several vector widths.
+//
 // A row count that is no multiple of the tile ends in two tiles of nearly equal
 // height (8 rows are 4 + 4, not 6 + 2): a low tile has too few independent
 // accumulators to keep the multipliers busy.
@@ -35,8 +39,9 @@ using namespace mlir;
 using namespace plmc;
 
 std::string LinearSpec::name() const {
-  std::string text =
-      llvm::formatv("linear_{0}x{1}", k, n).str() + weight.name();
+  std::string text = llvm::formatv("linear_{0}x{1}", k, n).str() +
+                     (dot ? dot->name() : weight.name());
+  text += "_p" + std::to_string(panelWidth);
   if (bias)
     text += "_bias";
   if (activation)
@@ -44,6 +49,10 @@ std::string LinearSpec::name() const {
   if (residual)
     text += "_residual";
   return text;
+}
+
+int64_t LinearSpec::tileColumns(const TargetInfo &target) const {
+  return dot ? dotTileColumns(target, *dot) : target.panelWidth();
 }
 
 WeightFormat WeightFormat::of(plk::WeightOp weight) {
@@ -69,7 +78,8 @@ SmallVector<Value> plmc::emitTile(KernelBuilder &b, const TileOperands &tile,
                                   ArrayRef<Value> init) {
   int64_t vectors = b.target.panelVectors;
   int64_t lanes = b.target.lanes, bytes = tile.format.bytes();
-  int64_t rowBytes = b.target.panelWidth() * bytes;
+  int64_t rowBytes =
+      (tile.panelWidth ? tile.panelWidth : b.target.panelWidth()) * bytes;
   int64_t unroll = 1;
   for (int64_t candidate : {4, 2})
     if (unroll == 1 && tile.constantK > 0 && tile.constantK % candidate == 0)
@@ -88,7 +98,7 @@ SmallVector<Value> plmc::emitTile(KernelBuilder &b, const TileOperands &tile,
           b.prefetch(b.offset(panel, tile.prefetchBytes + u * rowBytes + line));
       SmallVector<Value> weights;
       for (int64_t v = 0; v < vectors; ++v) {
-        Value at = b.offset(panel, (u * vectors + v) * lanes * bytes);
+        Value at = b.offset(panel, u * rowBytes + v * lanes * bytes);
         if (!tile.format.isQuantized()) {
           weights.push_back(b.load(b.vf32, at));
           continue;
@@ -136,6 +146,86 @@ static func::FuncOp buildActivateTile(KernelBuilder &b, ModuleOp module,
   return func;
 }
 
+static bool hasScales(const LinearSpec &spec) {
+  return spec.dot ? spec.dot->isInt() : spec.weight.isQuantized();
+}
+
+/// `valid` values of a vector of columns, the first of which `vector` points
+/// to; from column v * lanes on.
+static Value loadColumns(KernelBuilder &b, Value vector, int64_t v,
+                         int64_t valid) {
+  int64_t lanes = b.target.lanes;
+  int64_t here = std::clamp<int64_t>(valid - v * lanes, 0, lanes);
+  return here ? b.loadVec(b.offset(vector, v * lanes * 4), here) : b.splat(0);
+}
+
+/// x W + bias of a tile, by multiply-adds in f32.
+static SmallVector<Value> emitFloat(KernelBuilder &b, const LinearSpec &spec,
+                                    int64_t rows, int64_t valid,
+                                    func::FuncOp func) {
+  bool quantized = spec.weight.isQuantized();
+  int64_t vectors = b.target.panelVectors;
+  Value bias = func.getArgument(2);
+  // Without scales the sum starts at the bias.
+  SmallVector<Value> start;
+  for (int64_t v = 0; v < vectors; ++v)
+    start.push_back(spec.bias && !quantized ? loadColumns(b, bias, v, valid)
+                                            : b.splat(0));
+  SmallVector<Value> init;
+  for (int64_t r = 0; r < rows; ++r)
+    llvm::append_range(init, start);
+
+  TileOperands tile{rows,
+                    func.getArgument(0),
+                    b.c(spec.k * 4),
+                    func.getArgument(1),
+                    b.c(spec.k),
+                    spec.k,
+                    spec.panelWidth};
+  // A single row streams the weight as fast as it can be read; more rows leave
+  // time to fetch the next panel.
+  if (rows > 1)
+    tile.prefetchBytes = spec.k * spec.panelWidth * spec.weight.bytes();
+  tile.format = spec.weight;
+  if (spec.weight.zeroPoint)
+    for (int64_t v = 0; v < vectors; ++v)
+      tile.zeroPoints.push_back(loadColumns(b, func.getArgument(6), v, valid));
+  SmallVector<Value> acc = emitTile(b, tile, init);
+  if (quantized)
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value scale = loadColumns(b, func.getArgument(5), v, valid);
+      Value shift = spec.bias ? loadColumns(b, bias, v, valid) : Value();
+      for (int64_t r = 0; r < rows; ++r) {
+        Value &sum = acc[r * vectors + v];
+        sum = shift ? b.fma(sum, scale, shift) : b.fmul(sum, scale);
+      }
+    }
+  return acc;
+}
+
+/// The same by dot products below f32.
+static SmallVector<Value> emitDot(KernelBuilder &b, const LinearSpec &spec,
+                                  int64_t rows, int64_t valid,
+                                  func::FuncOp func) {
+  DotTile tile{*spec.dot,
+               rows,
+               spec.k,
+               spec.panelWidth,
+               func.getArgument(0),
+               func.getArgument(1),
+               spec.dot->isInt() ? Value(func.getArgument(5)) : Value()};
+  SmallVector<Value> acc = emitDotTile(b, tile);
+  if (!spec.bias)
+    return acc;
+  int64_t vectors = acc.size() / rows;
+  for (int64_t v = 0; v < vectors; ++v) {
+    Value shift = loadColumns(b, func.getArgument(2), v, valid);
+    for (int64_t r = 0; r < rows; ++r)
+      acc[r * vectors + v] = b.fadd(acc[r * vectors + v], shift);
+  }
+  return acc;
+}
+
 /// One tile: (x, panel, bias, residual, y : ptr), all at the tile's first row
 /// and column; with a quantised weight also (scales, zero points : ptr).
 /// `valid` columns of the panel exist.
@@ -143,50 +233,17 @@ static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
                                     const LinearSpec &spec, StringRef name,
                                     int64_t rows, int64_t valid,
                                     func::FuncOp activate) {
-  bool quantized = spec.weight.isQuantized();
-  SmallVector<Type> types(quantized ? 7 : 5, b.ptr);
+  SmallVector<Type> types(hasScales(spec) ? 7 : 5, b.ptr);
   auto func = b.beginFunction(module, name, types);
   func.setPrivate();
-  Value x = func.getArgument(0), panel = func.getArgument(1),
-        bias = func.getArgument(2), residual = func.getArgument(3),
-        y = func.getArgument(4);
-  int64_t lanes = b.target.lanes, vectors = b.target.panelVectors;
+  Value residual = func.getArgument(3), y = func.getArgument(4);
+  int64_t lanes = b.target.lanes;
+  int64_t vectors = spec.tileColumns(b.target) / lanes;
   auto validOf = [&](int64_t v) {
     return std::clamp<int64_t>(valid - v * lanes, 0, lanes);
   };
-
-  // Without scales the sum starts at the bias.
-  auto columns = [&](Value vector, int64_t v) {
-    return validOf(v) ? b.loadVec(b.offset(vector, v * lanes * 4), validOf(v))
-                      : b.splat(0);
-  };
-  SmallVector<Value> start;
-  for (int64_t v = 0; v < vectors; ++v)
-    start.push_back(spec.bias && !quantized ? columns(bias, v) : b.splat(0));
-  SmallVector<Value> init;
-  for (int64_t r = 0; r < rows; ++r)
-    llvm::append_range(init, start);
-
-  TileOperands tile{
-      rows, x, b.c(spec.k * 4), panel, b.c(spec.k), spec.k,
-      // A single row streams the weight as fast as it can be
-      // read; more rows leave time to fetch the next panel.
-      rows > 1 ? spec.k * b.target.panelWidth() * spec.weight.bytes() : 0};
-  tile.format = spec.weight;
-  if (spec.weight.zeroPoint)
-    for (int64_t v = 0; v < vectors; ++v)
-      tile.zeroPoints.push_back(columns(func.getArgument(6), v));
-  SmallVector<Value> acc = emitTile(b, tile, init);
-  if (quantized)
-    for (int64_t v = 0; v < vectors; ++v) {
-      Value scale = columns(func.getArgument(5), v);
-      Value shift = spec.bias ? columns(bias, v) : Value();
-      for (int64_t r = 0; r < rows; ++r) {
-        Value &sum = acc[r * vectors + v];
-        sum = shift ? b.fma(sum, scale, shift) : b.fmul(sum, scale);
-      }
-    }
-
+  SmallVector<Value> acc = spec.dot ? emitDot(b, spec, rows, valid, func)
+                                    : emitFloat(b, spec, rows, valid, func);
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t v = 0; v < vectors; ++v) {
       if (!validOf(v))
@@ -205,8 +262,18 @@ static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
 
 func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
                                const LinearSpec &spec) {
-  int64_t tileRows = b.target.tileRows, width = b.target.panelWidth();
-  int64_t wholePanels = spec.n / width, tail = spec.n % width;
+  int64_t tileRows = b.target.tileRows, width = spec.tileColumns(b.target);
+  int64_t wholeTiles = spec.n / width, tail = spec.n % width;
+  int64_t tilesPerPanel = spec.panelWidth / width;
+  int64_t xStride = spec.k * 4, panelBytes, wordBytes;
+  if (spec.dot) {
+    xStride = EncodedRow::of(b.target, *spec.dot, spec.k).stride;
+    wordBytes = 4;
+    panelBytes = spec.dot->words(spec.k) * spec.panelWidth * 4;
+  } else {
+    wordBytes = spec.weight.bytes();
+    panelBytes = spec.k * spec.panelWidth * wordBytes;
+  }
   std::string name = spec.name();
 
   auto activation = [&](StringRef suffix, int64_t valid) {
@@ -216,13 +283,13 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
                : func::FuncOp();
   };
   func::FuncOp activateWhole, activateLast;
-  if (wholePanels)
+  if (wholeTiles)
     activateWhole = activation("", width);
   if (tail)
     activateLast = activation("_tail", tail);
   SmallVector<func::FuncOp> whole(tileRows + 1), last(tileRows + 1);
   for (int64_t rows = 1; rows <= tileRows; ++rows) {
-    if (wholePanels)
+    if (wholeTiles)
       whole[rows] = buildLinearTile(b, module, spec,
                                     llvm::formatv("{0}_m{1}", name, rows).str(),
                                     rows, width, activateWhole);
@@ -232,21 +299,21 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
           rows, tail, activateLast);
   }
 
-  bool quantized = spec.weight.isQuantized();
+  bool scales = hasScales(spec);
   SmallVector<Type> types(5, b.ptr);
   types.append(4, b.i64);
-  types.append(quantized ? 2 : 0, b.ptr);
+  types.append(scales ? 2 : 0, b.ptr);
   auto func = b.beginFunction(module, name, types);
   func.setPrivate();
   Value x = func.getArgument(0), weight = func.getArgument(1),
         bias = func.getArgument(2), residual = func.getArgument(3),
         y = func.getArgument(4), row0 = func.getArgument(5),
-        row1 = func.getArgument(6), panel0 = func.getArgument(7),
-        panel1 = func.getArgument(8);
+        row1 = func.getArgument(6), tile0 = func.getArgument(7),
+        tile1 = func.getArgument(8);
 
   // Rows of x that share the L2 with the panels that pass by; blocks of equal
   // size, so that no low block is left at the end.
-  int64_t largest = std::clamp<int64_t>(192 * 1024 / (4 * spec.k), 24, 192);
+  int64_t largest = std::clamp<int64_t>(192 * 1024 / xStride, 24, 192);
   Value total = b.sub(row1, row0);
   Value blocks = b.ceilDiv(total, largest);
   Value block = b.mul(b.ceilDiv(b.div(b.add(total, b.sub(blocks, b.c(1))),
@@ -267,18 +334,26 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
     Value first = b.select(split, b.ceilDiv(left, 2), rest);
     Value second = b.sub(left, first);
 
-    b.loop(panel0, panel1, 1, [&](Value p) {
-      Value panel = b.at(weight, p, spec.k * width * spec.weight.bytes());
-      Value column = b.mul(p, width);
+    b.loop(tile0, tile1, 1, [&](Value t) {
+      Value inPanel = b.mul(b.rem(t, b.c(tilesPerPanel)), width);
+      Value number = b.div(t, b.c(tilesPerPanel));
+      Value panel = b.at(b.at(weight, number, panelBytes), inPanel, wordBytes);
+      Value column = b.mul(t, width);
       auto runTiles = [&](ArrayRef<func::FuncOp> tiles) {
         auto tileAt = [&](int64_t rows, Value row) {
           Value at = b.add(b.mul(row, spec.n), column);
-          SmallVector<Value> arguments{b.at(x, row, spec.k * 4), panel,
+          SmallVector<Value> arguments{b.at(x, row, xStride), panel,
                                        b.at(bias, column), b.at(residual, at),
                                        b.at(y, at)};
-          if (quantized)
+          if (spec.dot && scales) { // panels too, and no zero points
+            Value at =
+                b.at(func.getArgument(9), number,
+                     (spec.dot->blocks(spec.k) + 1) * spec.panelWidth * 4);
+            arguments.append({b.at(at, inPanel), func.getArgument(10)});
+          } else if (scales) {
             for (unsigned index : {9, 10})
               arguments.push_back(b.at(func.getArgument(index), column));
+          }
           b.call(tiles[rows], arguments);
         };
         b.loop(b.c(0), full, 1, [&](Value i) {
@@ -293,10 +368,10 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
       };
       if (!tail)
         return runTiles(whole);
-      if (!wholePanels)
+      if (!wholeTiles)
         return runTiles(last);
       b.ifThenElse(
-          b.lt(p, b.c(wholePanels)), [&] { runTiles(whole); },
+          b.lt(t, b.c(wholeTiles)), [&] { runTiles(whole); },
           [&] { runTiles(last); });
     });
   });

@@ -99,12 +99,15 @@ void ProgramBuilder::normRows(Value gamma, Value beta, Value x, Value y,
 
 LogicalResult ProgramBuilder::emitLinear(plk::LinearOp op, Value result) {
   auto weight = sourceSymbols.lookup<plk::WeightOp>(op.getWeight());
-  if (!weight || !weight.getPanel() ||
-      int64_t(*weight.getPanel()) != b.target.panelWidth())
-    return op.emitOpError("weight is not packed for this target: lower with "
-                          "the panel width ")
-           << b.target.panelWidth();
   LinearSpec spec;
+  spec.panelWidth = weight ? weight.getPanel().value_or(0) : 0;
+  if (weight)
+    spec.dot = DotFormat::of(weight);
+  int64_t tileColumns = spec.tileColumns(b.target);
+  if (!spec.panelWidth || spec.panelWidth % tileColumns)
+    return op.emitOpError("weight is not packed for this target: lower with "
+                          "a panel width that is a multiple of ")
+           << tileColumns;
   spec.k = weight.getShape()[0];
   spec.n = weight.getShape()[1];
   spec.weight = WeightFormat::of(weight);
@@ -122,10 +125,10 @@ LogicalResult ProgramBuilder::emitLinear(plk::LinearOp op, Value result) {
 
   auto func = kernel(spec.name(), [&] { return buildLinear(b, output, spec); });
   Value rows = dim(rowsOf(op.getType()));
-  Value numPanels = b.c(llvm::divideCeil(spec.n, b.target.panelWidth()));
+  Value numTiles = b.c(spec.numTiles(b.target));
   // Few rows: share columns. With one thread both are everything.
   Value few = b.lt(rows, b.mul(threads, 4 * b.target.tileRows));
-  Range ownRows = shareRows(rows), ownPanels = share(numPanels);
+  Range ownRows = shareRows(rows), ownTiles = share(numTiles);
   SmallVector<Value> arguments{*input,
                                *panels,
                                *bias,
@@ -133,8 +136,8 @@ LogicalResult ProgramBuilder::emitLinear(plk::LinearOp op, Value result) {
                                result,
                                b.select(few, b.c(0), ownRows.lo),
                                b.select(few, rows, ownRows.hi),
-                               b.select(few, ownPanels.lo, b.c(0)),
-                               b.select(few, ownPanels.hi, numPanels)};
+                               b.select(few, ownTiles.lo, b.c(0)),
+                               b.select(few, ownTiles.hi, numTiles)};
   if (failed(appendScales(op, weight, arguments)))
     return failure();
   b.call(func, arguments);
@@ -147,6 +150,24 @@ LogicalResult ProgramBuilder::emitLinear(plk::LinearOp op, Value result) {
     normRows(*gamma, op.getBeta() ? *beta : Value(), result, result, spec.n,
              op.getEpsilon().convertToDouble(), ownRows);
   }
+  return success();
+}
+
+LogicalResult ProgramBuilder::emitEncodeRows(plk::EncodeRowsOp op,
+                                             Value result) {
+  FailureOr<Value> input = address(op.getInput());
+  if (failed(input))
+    return failure();
+  DotFormat format;
+  format.precision = op.getPrecision();
+  format.block = op.getBlock().value_or(0);
+  int64_t width = widthOf(op.getInput());
+  std::string key = llvm::formatv("encode {0} {1} {2}", int(format.precision),
+                                  width, format.block);
+  auto func =
+      kernel(key, [&] { return buildEncodeRows(b, output, format, width); });
+  Range rows = shareRows(dim(rowsOf(op.getType())));
+  b.call(func, {*input, result, rows.lo, rows.hi});
   return success();
 }
 

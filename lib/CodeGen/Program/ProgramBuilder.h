@@ -73,6 +73,7 @@ private:
                              llvm::SmallVectorImpl<Value> &arguments);
   LogicalResult emitEmbed(plk::EmbedOp op, Value result);
   LogicalResult emitLinear(plk::LinearOp op, Value result);
+  LogicalResult emitEncodeRows(plk::EncodeRowsOp op, Value result);
   LogicalResult emitAttention(plk::AttentionOp op, Value result);
   LogicalResult emitNorm(plk::NormOp op, Value result);
   LogicalResult emitPool(plk::PoolOp op, Value result);

@@ -133,6 +133,16 @@ LogicalResult ProgramBuilder::emitReturn(func::ReturnOp op) {
   return success();
 }
 
+bool plmc::continuesRows(Operation *op) {
+  auto encode = dyn_cast_if_present<plk::EncodeRowsOp>(op->getNextNode());
+  if (!encode || op->getNumResults() != 1 ||
+      encode.getInput() != op->getResult(0))
+    return false;
+  // A product without a norm may share columns, not rows, among the threads.
+  auto linear = dyn_cast<plk::LinearOp>(op);
+  return isa<plk::NormOp, plk::EmbedOp>(op) || (linear && linear.getGamma());
+}
+
 LogicalResult ProgramBuilder::emitOp(Operation *op) {
   if (isa<plm::GetParameterOp, plm::ConstantOp, plm::ReshapeOp,
           plm::ConstraintOp>(op))
@@ -157,6 +167,8 @@ LogicalResult ProgramBuilder::emitOp(Operation *op) {
     status = emitEmbed(embed, *result);
   } else if (auto linear = dyn_cast<plk::LinearOp>(op)) {
     status = emitLinear(linear, *result);
+  } else if (auto encode = dyn_cast<plk::EncodeRowsOp>(op)) {
+    status = emitEncodeRows(encode, *result);
   } else if (auto attention = dyn_cast<plk::AttentionOp>(op)) {
     status = emitAttention(attention, *result);
   } else if (auto norm = dyn_cast<plk::NormOp>(op)) {
@@ -179,7 +191,8 @@ LogicalResult ProgramBuilder::emitOp(Operation *op) {
   }
   if (failed(status))
     return failure();
-  barrier();
+  if (!continuesRows(op))
+    barrier();
   return success();
 }
 

@@ -12,8 +12,10 @@ using namespace plmc;
 
 /// Loops over the elements with their scale and zero point, as they are in
 /// memory; the zero point may be null. One number is loaded before the loops.
+/// With a block size every so many elements along the axis have a scale.
 void TensorOpEmitter::affine(
-    ArrayRef<Buffer> operands, int64_t axis, const Buffer &result,
+    ArrayRef<Buffer> operands, int64_t axis, int64_t block,
+    const Buffer &result,
     llvm::function_ref<Value(Value x, Value scale, Value zero)> body) {
   SmallVector<SmallVector<Value>> operandStrides;
   SmallVector<Value> numbers;
@@ -31,6 +33,11 @@ void TensorOpEmitter::affine(
         return {};
       if (numbers[operand])
         return numbers[operand];
+      if (block) {
+        SmallVector<Value> blocks(indices);
+        blocks[axis] = b.div(blocks[axis], b.c(block));
+        return loadElement(operands[operand], operandStrides[operand], blocks);
+      }
       return loadElement(operands[operand], operandStrides[operand],
                          indices[axis]);
     };
@@ -44,13 +51,14 @@ bool TensorOpEmitter::quantize(plm::QuantizeOp op, ArrayRef<Buffer> operands,
   Type element = operands[0].element;
   if (!element.isF32() && !element.isF64())
     return false;
-  affine(operands, op.getAxis(), result, [&](Value x, Value scale, Value zero) {
-    Value rounded =
-        LLVM::RoundEvenOp::create(b, b.loc, element, b.fdiv(x, scale));
-    if (zero)
-      rounded = b.fadd(rounded, cast(zero, result.element, element));
-    return cast(rounded, element, result.element); // saturates
-  });
+  affine(operands, op.getAxis(), 0, result,
+         [&](Value x, Value scale, Value zero) {
+           Value rounded =
+               LLVM::RoundEvenOp::create(b, b.loc, element, b.fdiv(x, scale));
+           if (zero)
+             rounded = b.fadd(rounded, cast(zero, result.element, element));
+           return cast(rounded, element, result.element); // saturates
+         });
   return true;
 }
 
@@ -60,15 +68,16 @@ bool TensorOpEmitter::dequantize(plm::DequantizeOp op,
   Type element = operands[0].element;
   if (!result.element.isF32() && !result.element.isF64())
     return false;
-  affine(operands, op.getAxis(), result, [&](Value x, Value scale, Value zero) {
-    // Differences of 8 bits are exact as floats, those of 32 are not.
-    bool isWide = element.isInteger(32);
-    if (zero && isWide)
-      x = arith::SubIOp::create(b, b.loc, x, zero);
-    Value value = cast(x, element, result.element);
-    if (zero && !isWide)
-      value = b.fsub(value, cast(zero, element, result.element));
-    return b.fmul(value, scale);
-  });
+  affine(operands, op.getAxis(), op.getBlockSize(), result,
+         [&](Value x, Value scale, Value zero) {
+           // Differences of 8 bits are exact as floats, those of 32 are not.
+           bool isWide = element.isInteger(32);
+           if (zero && isWide)
+             x = arith::SubIOp::create(b, b.loc, x, zero);
+           Value value = cast(x, element, result.element);
+           if (zero && !isWide)
+             value = b.fsub(value, cast(zero, element, result.element));
+           return b.fmul(value, scale);
+         });
   return true;
 }

@@ -91,7 +91,7 @@ private:
   Value cast(Value x, Type from, Type to);
 
   // Between floats and 8 bits. False: another type than f32 and f64.
-  void affine(llvm::ArrayRef<Buffer> operands, int64_t axis,
+  void affine(llvm::ArrayRef<Buffer> operands, int64_t axis, int64_t block,
               const Buffer &result,
               llvm::function_ref<Value(Value, Value, Value)> body);
   bool quantize(plm::QuantizeOp op, llvm::ArrayRef<Buffer> operands,

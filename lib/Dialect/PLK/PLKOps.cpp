@@ -12,3 +12,25 @@ using namespace plmc::plk;
 
 #define GET_OP_CLASSES
 #include "plmc/Dialect/PLK/PLKOps.cpp.inc"
+
+int64_t WeightOp::getWordSize() {
+  if (!getPrecision())
+    return 1;
+  if (*getPrecision() == plmc::plm::Precision::BF16)
+    return 2;
+  return getBits() <= 4 ? 8 : 4;
+}
+
+int64_t WeightOp::getStoredBytes() {
+  int64_t count = 1;
+  llvm::SmallVector<int64_t> shape(getShape());
+  if (getPanel()) {
+    shape[1] = llvm::alignTo(shape[1], *getPanel());
+    shape[0] = llvm::alignTo(shape[0], getWordSize());
+  }
+  for (int64_t size : shape)
+    count *= size;
+  if (getPrecision()) // a word is 4 bytes
+    return count / getWordSize() * 4;
+  return count * (getQuantized() ? 1 : 4);
+}

@@ -12,9 +12,11 @@ using namespace plmc;
 using namespace plmc::plm;
 using namespace plmc::plm::verify;
 
-/// Scale and zero point: scalars, or one value a slice along the axis.
+/// Scale and zero point: scalars, or one value a slice along the axis, or one
+/// for every `block` neighbours along it.
 template <typename OpT>
-static LogicalResult verifyAffine(OpT op, Type floatType, Type integerType) {
+static LogicalResult verifyAffine(OpT op, Type floatType, Type integerType,
+                                  int64_t block = 0) {
   Value input = op.getInput(), scale = op.getScale(),
         zeroPoint = op.getZeroPoint();
   auto inputDims = dimsOf(op, input, "input");
@@ -24,7 +26,18 @@ static LogicalResult verifyAffine(OpT op, Type floatType, Type integerType) {
       failed(expectElement(op, typeOf(scale).getElementType(), floatType,
                            "scale")))
     return failure();
-  if (!scaleDims->empty()) {
+  if (block) {
+    if (failed(checkAxis(op, op.getAxis(), inputDims->size())))
+      return failure();
+    SmallVector<DimExpr> blocks(*inputDims);
+    std::optional<int64_t> size = blocks[op.getAxis()].constant();
+    if (block < 1 || !size)
+      return op.emitOpError("blocks have at least 1 element and divide a fixed "
+                            "size");
+    blocks[op.getAxis()] = DimExpr(llvm::divideCeil(*size, block));
+    if (failed(expectDims(op, *scaleDims, blocks, "scale")))
+      return failure();
+  } else if (!scaleDims->empty()) {
     if (failed(checkAxis(op, op.getAxis(), inputDims->size())) ||
         failed(
             expectDims(op, *scaleDims, {(*inputDims)[op.getAxis()]}, "scale")))
@@ -61,5 +74,8 @@ LogicalResult DequantizeOp::verify() {
                          << ", expected i8, ui8 or i32";
   if (failed(checkFloat(*this, getResult(), "result")))
     return failure();
-  return verifyAffine(*this, typeOf(getResult()).getElementType(), input);
+  if (getBits() < 2 || getBits() > 8)
+    return emitOpError() << "bits is " << getBits() << ", expected 2 to 8";
+  return verifyAffine(*this, typeOf(getResult()).getElementType(), input,
+                      getBlockSize());
 }

@@ -58,6 +58,12 @@ LogicalResult LinearOp::verify() {
     if (failed(expectDims(*this, bias, {weight[1]}, "bias")))
       return failure();
   }
+  if (getPrecision() == Precision::Int8) {
+    auto dequantize = getWeight().getDefiningOp<DequantizeOp>();
+    if (!dequantize || dequantize.getZeroPoint())
+      return emitOpError("in int8 takes a weight that is a plm.dequantize "
+                         "without a zero point");
+  }
   input.back() = weight[1];
   return expectDims(*this, result, input, "result");
 }

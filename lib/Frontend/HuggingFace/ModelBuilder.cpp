@@ -127,7 +127,7 @@ Tensor ModelBuilder::linear(const Tensor &x, const Tensor &weight,
   OpBuilder ops = OpBuilder::atBlockEnd(block);
   return graph.fromValue(plm::LinearOp::create(
       ops, location(), makeTensorType(dims, ops.getF32Type()), input, matrix,
-      vector, /*transposed=*/ops.getUnitAttr()));
+      vector, /*transposed=*/true));
 }
 
 Tensor ModelBuilder::layerNorm(const Tensor &x, const std::string &prefix,

@@ -31,12 +31,23 @@ struct Feature {
   llvm::StringLiteral name;
   uint64_t bit;
 };
-constexpr Feature features[] = {
-    {"sse4.2", 1 << 0},      {"popcnt", 1 << 1},      {"avx", 1 << 2},
-    {"avx2", 1 << 3},        {"fma", 1 << 4},         {"f16c", 1 << 5},
-    {"bmi2", 1 << 6},        {"avx512f", 1 << 7},     {"avx512bw", 1 << 8},
-    {"avx512cd", 1 << 9},    {"avx512dq", 1 << 10},   {"avx512vl", 1 << 11},
-    {"avx512vnni", 1 << 12}, {"avx512bf16", 1 << 13}, {"avxvnni", 1 << 14}};
+constexpr uint64_t avx512vnni = 1 << 12, avx512bf16 = 1 << 13,
+                   avxvnni = 1 << 14;
+constexpr Feature features[] = {{"sse4.2", 1 << 0},
+                                {"popcnt", 1 << 1},
+                                {"avx", 1 << 2},
+                                {"avx2", 1 << 3},
+                                {"fma", 1 << 4},
+                                {"f16c", 1 << 5},
+                                {"bmi2", 1 << 6},
+                                {"avx512f", 1 << 7},
+                                {"avx512bw", 1 << 8},
+                                {"avx512cd", 1 << 9},
+                                {"avx512dq", 1 << 10},
+                                {"avx512vl", 1 << 11},
+                                {"avx512vnni", avx512vnni},
+                                {"avx512bf16", avx512bf16},
+                                {"avxvnni", avxvnni}};
 
 /// The features that we let LLVM use, with what they imply. Others of a named
 /// CPU (AES, SHA, ...) gain nothing and would need checks at load.
@@ -121,4 +132,9 @@ void plmc::setRegisterTile(TargetInfo &target, llvm::StringRef level) {
   target.lanes = level == "x86-64-v4" ? 16 : level == "x86-64-v3" ? 8 : 4;
   target.tileRows = level == "x86-64-v4" ? 14 : 6;
   target.panelVectors = 2;
+  // Only with the vectors of the CPU itself.
+  auto has = [&](uint64_t bit) { return (target.featureBits & bit) != 0; };
+  target.dotInt8 = (target.lanes == 16 && has(avx512vnni)) ||
+                   (target.lanes == 8 && has(avxvnni));
+  target.dotBF16 = target.lanes == 16 && has(avx512bf16);
 }

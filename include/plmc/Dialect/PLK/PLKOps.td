@@ -32,6 +32,14 @@ def PLK_WeightOp : PLK_Op<"weight", [Symbol]> {
     weights, f32 vectors: one number for each row (`axis` = 0), for each column
     (`axis` = 1, which panels need) or for all (no `axis`). Without `zero_point`
     it is 0.
+
+    With `precision` the panels are operands of dot products: what lies side by
+    side in K forms a word, [ceil(N / W)][ceil(K / k)][W][k], padded with zeros.
+    `bf16`: words of 2 values, rounded from f32. `int8`: words of 4 values v,
+    stored as unsigned v + 128; with `bits` = 4 words of 8 values v + 8, the
+    first four in the low halves of the bytes. Their `scale` is a weight in panels
+    too, [ceil(K / block) + 1, N]: the scales of each block (one without
+    `block`), then the sums of the columns, scaled.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, ArrayAttr:$sources,
                        DenseI64ArrayAttr:$shape, OptionalAttr<I64Attr>:$panel,
@@ -39,18 +47,24 @@ def PLK_WeightOp : PLK_Op<"weight", [Symbol]> {
                        OptionalAttr<TypeAttr>:$quantized,
                        OptionalAttr<FlatSymbolRefAttr>:$scale,
                        OptionalAttr<FlatSymbolRefAttr>:$zero_point,
-                       OptionalAttr<I64Attr>:$axis);
+                       OptionalAttr<I64Attr>:$axis,
+                       OptionalAttr<PLM_PrecisionAttr>:$precision,
+                       DefaultValuedAttr<I64Attr, "8">:$bits,
+                       OptionalAttr<I64Attr>:$block);
   let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::ArrayAttr":$sources,
       "::llvm::ArrayRef<int64_t>":$shape, "::mlir::IntegerAttr":$panel,
       "::llvm::ArrayRef<bool>":$transposed), [{
     build($_builder, $_state, name, sources, shape, panel, transposed, /*quantized=*/nullptr,
-          /*scale=*/nullptr, /*zero_point=*/nullptr, /*axis=*/nullptr);
+          /*scale=*/nullptr, /*zero_point=*/nullptr, /*axis=*/nullptr,
+          /*precision=*/::plmc::plm::PrecisionAttr(), 8, /*block=*/nullptr);
   }]>];
   let extraClassDeclaration = [{
-    /// Bytes of one element.
-    int64_t getElementBytes() { return getQuantized() ? 1 : 4; }
+    /// Bytes of all values in the section.
+    int64_t getStoredBytes();
+    /// Values of a word: 1 unless there is a `precision`.
+    int64_t getWordSize();
   }];
-  let assemblyFormat = "$sym_name $sources $shape (`panel` $panel^)? `transposed` $transposed (`quantized` $quantized^)? (`scale` $scale^)? (`zero_point` $zero_point^)? (`axis` $axis^)? attr-dict";
+  let assemblyFormat = "$sym_name $sources $shape (`panel` $panel^)? `transposed` $transposed (`quantized` $quantized^)? (`scale` $scale^)? (`zero_point` $zero_point^)? (`axis` $axis^)? (`precision` $precision^)? (`block` $block^)? attr-dict";
 }
 
 def PLK_EmbedOp : PLK_PureOp<"embed"> {
@@ -81,7 +95,8 @@ def PLK_LinearOp : PLK_PureOp<"linear"> {
   let summary = "Product with a packed weight, and its epilogue";
   let description = [{
     result = norm(activation(input W + bias) + residual), each part optional.
-    Rows are the product of all dimensions but the last.
+    Rows are the product of all dimensions but the last. If the weight has a
+    `precision` the input comes from `plk.encode_rows`.
   }];
   let arguments = (ins AnyRankedTensor:$input, Optional<AnyRankedTensor>:$residual,
                        FlatSymbolRefAttr:$weight, OptionalAttr<FlatSymbolRefAttr>:$bias,
@@ -97,6 +112,20 @@ def PLK_LinearOp : PLK_PureOp<"linear"> {
           $_builder.getF64FloatAttr(0.0));
   }]>];
   let assemblyFormat = "$input `,` $weight (`bias` $bias^)? (`activation` $activation^)? (`residual` $residual^)? (`norm` $gamma^)? (`beta` $beta^)? attr-dict `:` functional-type(operands, results)";
+}
+
+def PLK_EncodeRowsOp : PLK_PureOp<"encode_rows"> {
+  let summary = "Rows as the operand of dot products in bf16 or int8";
+  let description = [{
+    One row of bytes for every row of the input, in the form that the target's
+    dot product reads (lib/CodeGen/Kernels/DotProduct.h); large enough for every
+    target. `int8`: the row's scale and shift, the sum of its codes in each
+    `block`, the codes, as `plm.linear` defines them. `bf16`: the rounded values.
+  }];
+  let arguments = (ins AnyRankedTensor:$input, PLM_PrecisionAttr:$precision,
+                       OptionalAttr<I64Attr>:$block);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$input $precision (`block` $block^)? attr-dict `:` functional-type(operands, results)";
 }
 
 def PLK_AttentionOp : PLK_PureOp<"attention"> {

@@ -111,6 +111,11 @@ def PLM_ActivationKind : PLM_Enum<"ActivationKind", "Activation function", [
   I32EnumAttrCase<"Tanh", 4, "tanh">, I32EnumAttrCase<"Sigmoid", 5, "sigmoid">]>;
 def PLM_ActivationKindAttr : PLM_EnumAttr<PLM_ActivationKind, "activation_kind">;
 
+def PLM_Precision : PLM_Enum<"Precision", "What a product is computed in", [
+  I32EnumAttrCase<"F32", 0, "f32">, I32EnumAttrCase<"BF16", 1, "bf16">,
+  I32EnumAttrCase<"Int8", 2, "int8">]>;
+def PLM_PrecisionAttr : PLM_EnumAttr<PLM_Precision, "precision">;
+
 def PLM_PoolKind : PLM_Enum<"PoolKind", "How a sequence becomes one vector", [
   I32EnumAttrCase<"First", 0, "first">, I32EnumAttrCase<"Mean", 1, "mean">,
   I32EnumAttrCase<"Max", 2, "max">]>;

@@ -153,9 +153,16 @@ def PLM_DequantizeOp : PLM_PureOp<"dequantize"> {
     the result's; both are scalars, or vectors along `axis`. A dequantised
     parameter that is a weight of `plm.linear` or the table of `plm.embedding`
     stays 8-bit in the library.
+
+    With `block_size` B every B neighbours along `axis` have a scale: `scale` has
+    the shape of `x`, but ceil(size / B) along the axis; so has `zero_point`.
+    `bits` promises that all values lie in [-2^(bits-1), 2^(bits-1)), so that a
+    library can store them in so many bits.
   }];
   let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$scale,
-                       Optional<AnyRankedTensor>:$zero_point, DefaultValuedAttr<I64Attr, "0">:$axis);
+                       Optional<AnyRankedTensor>:$zero_point, DefaultValuedAttr<I64Attr, "0">:$axis,
+                       DefaultValuedAttr<I64Attr, "0">:$block_size,
+                       DefaultValuedAttr<I64Attr, "8">:$bits);
   let results = (outs AnyRankedTensor:$result);
   let assemblyFormat = "$input `scale` $scale (`zero_point` $zero_point^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
@@ -370,11 +377,28 @@ def PLM_LinearOp : PLM_PureOp<"linear"> {
     `x [..., K]`, `weight [K, N]` (or `[N, K]` with `transposed`, as PyTorch
     stores it), `bias [N]` give `[..., N]`. `transposed` never moves data:
     code generation packs the weight from either order.
+
+    `precision` says what the product is computed in, f32 without it:
+    - `bf16`: input and weight are rounded to bfloat16, products are summed in
+      f32.
+    - `int8`: every row x of the input becomes 255 steps of its own range: with
+      z = (max x + min x) / 2 and w = max x - min x its codes are q = round to
+      even((x - z) 254 / w), which stand for q w / 254 + z. The weight is a
+      `plm.dequantize` of an 8-bit parameter without a zero point. Codes and
+      integers are summed exactly (within each block of the weight, if it has
+      blocks) and scaled then. A row that is not finite gives NaN.
   }];
   let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weight,
-                       Optional<AnyRankedTensor>:$bias, UnitAttr:$transposed);
+                       Optional<AnyRankedTensor>:$bias, UnitAttr:$transposed,
+                       OptionalAttr<PLM_PrecisionAttr>:$precision);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "$input `,` $weight (`bias` $bias^)? (`transposed` $transposed^)? attr-dict `:` functional-type(operands, results)";
+  let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$input,
+      "::mlir::Value":$weight, "::mlir::Value":$bias, "bool":$transposed), [{
+    build($_builder, $_state, result, input, weight, bias,
+          transposed ? $_builder.getUnitAttr() : ::mlir::UnitAttr(),
+          /*precision=*/::plmc::plm::PrecisionAttr());
+  }]>];
+  let assemblyFormat = "$input `,` $weight (`bias` $bias^)? (`transposed` $transposed^)? (`precision` $precision^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 

@@ -71,7 +71,7 @@ struct FuseBias : OpRewritePattern<BinaryOp> {
                              columns, {dimsOf(value).back()});
     Value biased = LinearOp::create(rewriter, linear.getLoc(), value.getType(),
                                     linear.getInput(), linear.getWeight(),
-                                    vector, linear.getTransposedAttr());
+                                    vector, linear.getTransposed());
     rewriter.replaceOp(op,
                        buildView(rewriter, op.getLoc(), biased, table,
                                  table.flatten(layout), table.flatten(added),

@@ -94,8 +94,7 @@ void recognize(MatmulOp matmul) {
     vector = asVector(builder, vector);
   auto linear =
       LinearOp::create(builder, matmul.getLoc(), matmul.getType(),
-                       matmul.getLhs(), weight->first, vector,
-                       weight->second ? builder.getUnitAttr() : UnitAttr());
+                       matmul.getLhs(), weight->first, vector, weight->second);
   last->getResult(0).replaceAllUsesWith(linear.getResult());
 }
 

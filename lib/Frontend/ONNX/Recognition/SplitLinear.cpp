@@ -171,7 +171,7 @@ void Splitter::rewrite(const Cut &cut) {
   Value part = LinearOp::create(
       builder, linear.getLoc(),
       makeTensorType(dims, typeOf(linear.getResult()).getElementType()),
-      linear.getInput(), weight, bias, linear.getTransposedAttr());
+      linear.getInput(), weight, bias, linear.getTransposed());
   // The same order of factors, one of them shorter.
   int shorter = cut.size == 1 ? -1 : table.create(DimExpr(cut.size)).front();
   auto shorten = [&](Factors factors) {

@@ -1,0 +1,29 @@
+//===- SetPrecision.h - Products below f32 ----------------------*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_PASSES_SETPRECISION_H
+#define PLMC_PASSES_SETPRECISION_H
+
+#include "mlir/Pass/Pass.h"
+#include <memory>
+#include <string>
+
+namespace plmc {
+
+/// `plm-set-precision`: precision "f32", "bf16", "int8" or "int4"; `groupSize`
+/// rows share a scale in int4, all of them with 0. Smaller weights than
+/// `minElements` are left alone.
+std::unique_ptr<mlir::Pass> createSetPrecisionPass(llvm::StringRef precision,
+                                                   int64_t groupSize = 128,
+                                                   int64_t minElements = 4096);
+
+/// Registers plm-set-precision for plmc-opt.
+void registerPrecisionPasses();
+
+} // namespace plmc
+
+#endif // PLMC_PASSES_SETPRECISION_H

@@ -1,0 +1,39 @@
+//===- Passes.td - Products below f32 -*- tablegen -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_PASSES_SETPRECISION_PASSES_TD
+#define PLMC_PASSES_SETPRECISION_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def SetPrecision : Pass<"plm-set-precision", "mlir::ModuleOp"> {
+  let summary = "Compute products in bf16 or int8, store weights in 8 or 4 bits";
+  let description = [{
+    Gives every `plm.linear` with an f32 parameter the precision that is asked
+    for, and rewrites the parameter for it; tables of embeddings are quantised
+    too. `int4` are products in int8 with weights of 4 bits.
+
+    ```
+    plm.linear %x, %w
+      =>  plm.linear %x, (plm.dequantize %w_i8 scale %s) precision int8
+    ```
+
+    A weight with fewer than `min-elements` elements stays as it is, and so does
+    whatever already is quantised.
+  }];
+  let options = [
+    Option<"precision", "precision", "std::string", /*default=*/"\"f32\"",
+           "f32 (do nothing), bf16, int8 or int4">,
+    Option<"groupSize", "group-size", "int64_t", /*default=*/"128",
+           "int4: rows of a weight that share a scale: 32, 64, 128, or 0: all">,
+    Option<"minElements", "min-elements", "int64_t", /*default=*/"4096",
+           "Leave smaller weights alone">
+  ];
+  let dependentDialects = ["::plmc::plm::PLMDialect"];
+}
+
+#endif // PLMC_PASSES_SETPRECISION_PASSES_TD
