@@ -24,21 +24,58 @@
 using namespace mlir;
 using namespace plmc;
 
-static llvm::Expected<TargetInfo> resolveTarget(const CompileOptions &options) {
+/// What to emit code for, the best first.
+static llvm::Expected<std::vector<TargetInfo>>
+resolveTargets(const CompileOptions &options) {
+  if (options.cpu == "any")
+    return allX86Targets();
   auto target = resolveX86Target(options.cpu);
-  if (target && !options.tileOfLevel.empty())
+  if (!target)
+    return target.takeError();
+  if (!options.tileOfLevel.empty())
     setRegisterTile(*target, options.tileOfLevel);
-  return target;
+  return std::vector<TargetInfo>{*target};
+}
+
+/// Drops targets that would get the same code as a less demanding one: their
+/// dot products are not this model's.
+static void dropEqualTargets(std::vector<TargetInfo> &targets,
+                             ModuleOp module) {
+  bool int8 = false, bf16 = false;
+  module.walk([&](Operation *op) {
+    if (auto weight = dyn_cast<plk::WeightOp>(op)) {
+      int8 |= weight.getPrecision() == plm::Precision::Int8;
+      bf16 |= weight.getPrecision() == plm::Precision::BF16;
+    }
+    if (auto attention = dyn_cast<plk::AttentionOp>(op))
+      bf16 |= attention.getPrecision() == plm::Precision::BF16;
+  });
+  auto code = [&](const TargetInfo &target) {
+    return std::make_tuple(target.cpu, int8 && target.dotInt8,
+                           bf16 && target.dotBF16);
+  };
+  std::vector<TargetInfo> kept;
+  for (const TargetInfo &target : llvm::reverse(targets))
+    if (llvm::none_of(kept, [&](const TargetInfo &other) {
+          return code(other) == code(target);
+        }))
+      kept.insert(kept.begin(), target);
+  targets = std::move(kept);
 }
 
 void plmc::buildLoweringPipeline(OpPassManager &pm,
                                  const CompileOptions &options) {
   LowerToPLKOptions lower;
   lower.computePadding = options.computePadding;
-  if (auto target = resolveTarget(options))
-    lower.panelWidth = target->panelWidth();
-  else // emitLibrary reports it
-    llvm::consumeError(target.takeError());
+  if (auto targets = resolveTargets(options)) {
+    // Panels for the widest vectors serve the narrower ones, too.
+    lower.panelWidth = 0;
+    for (const TargetInfo &target : *targets)
+      lower.panelWidth =
+          std::max<int64_t>(lower.panelWidth, target.panelWidth());
+  } else { // emitLibrary reports it
+    llvm::consumeError(targets.takeError());
+  }
   pm.addPass(createLowerToPLK(lower));
   pm.addPass(createFusePLK());
   pm.addPass(createCSEPass());
@@ -48,8 +85,10 @@ void plmc::buildLoweringPipeline(OpPassManager &pm,
 void plmc::registerCodeGenPasses() { registerPLKPasses(); }
 
 llvm::Error plmc::checkCpuName(StringRef cpu) {
-  auto target = resolveX86Target(cpu);
-  return target ? llvm::Error::success() : target.takeError();
+  CompileOptions options;
+  options.cpu = cpu.str();
+  auto targets = resolveTargets(options);
+  return targets ? llvm::Error::success() : targets.takeError();
 }
 
 namespace {
@@ -84,9 +123,10 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
                                                 const CompileOptions &options,
                                                 OutputKind kind,
                                                 StringRef outputPath) {
-  auto target = resolveTarget(options);
-  if (!target)
-    return target.takeError();
+  auto targets = resolveTargets(options);
+  if (!targets)
+    return targets.takeError();
+  dropEqualTargets(*targets, module);
   if (llvm::Error error = checkRanks(module))
     return std::move(error);
   MLIRContext *context = module.getContext();
@@ -97,48 +137,57 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
   // Diagnostics of the emitter become the error of this function.
   std::string diagnostic;
   WeightSection weights(module);
-  ProgramInfo info;
-  FailureOr<OwningOpRef<ModuleOp>> kernels = failure();
-  {
-    ScopedDiagnosticHandler handler(context, [&](Diagnostic &d) {
-      if (d.getSeverity() == DiagnosticSeverity::Error && diagnostic.empty())
-        diagnostic = d.str();
-      return success();
-    });
-    kernels = emitProgram(module, *target, weights, info);
-  }
-  if (failed(kernels))
-    return llvm::createStringError(diagnostic.empty() ? "internal error"
-                                                      : diagnostic);
-
+  ProgramInfo info; // the same for each target
   llvm::LLVMContext llvmContext;
-  auto llvmModule = translateKernels(**kernels, llvmContext, *target);
-  if (!llvmModule)
-    return llvmModule.takeError();
+  std::vector<std::unique_ptr<llvm::Module>> code;
+  for (const TargetInfo &target : *targets) {
+    FailureOr<OwningOpRef<ModuleOp>> kernels = failure();
+    {
+      ScopedDiagnosticHandler handler(context, [&](Diagnostic &d) {
+        if (d.getSeverity() == DiagnosticSeverity::Error && diagnostic.empty())
+          diagnostic = d.str();
+        return success();
+      });
+      info = ProgramInfo();
+      kernels = emitProgram(module, target, weights, info);
+    }
+    if (failed(kernels))
+      return llvm::createStringError(diagnostic.empty() ? "internal error"
+                                                        : diagnostic);
+    auto translated = translateKernels(**kernels, llvmContext, target);
+    if (!translated)
+      return translated.takeError();
+    code.push_back(std::move(*translated));
+  }
+  auto linked = linkVariants(std::move(code));
+  if (!linked)
+    return linked.takeError();
+  std::unique_ptr<llvm::Module> llvmModule = std::move(*linked);
   auto description =
-      describeModel(module, *target, options, info, weights.size());
+      describeModel(module, *targets, options, info, weights.size());
   if (!description)
     return description.takeError();
-  addModelTables(**llvmModule, module, *target, info, *description);
+  addModelTables(*llvmModule, module, *targets, info, *description);
 
   // Names that nobody else has, whoever compiles what to where meanwhile.
   SmallString<128> unique;
   llvm::sys::fs::createUniquePath(outputPath + ".%%%%%%", unique,
                                   /*MakeAbsolute=*/false);
-  TemporaryFile code(unique + ".code.o"), data(unique + ".weights.o"),
+  TemporaryFile object(unique + ".code.o"), data(unique + ".weights.o"),
       result(unique + ".tmp");
-  auto undefined = emitObject(std::move(*llvmModule), *target, code.path);
+  auto undefined =
+      emitObject(std::move(llvmModule), targets->back(), object.path);
   if (!undefined)
     return undefined.takeError();
   if (kind != OutputKind::SharedLibrary)
     if (llvm::Error error = weights.writeObject(data.path))
       return std::move(error);
 
-  std::vector<std::string> objects{code.path, data.path};
+  std::vector<std::string> objects{object.path, data.path};
   llvm::Error error = llvm::Error::success();
   switch (kind) {
   case OutputKind::SharedLibrary:
-    error = linkSharedLibrary(code.path, *undefined, weights,
+    error = linkSharedLibrary(object.path, *undefined, weights,
                               options.soname.empty()
                                   ? llvm::sys::path::filename(outputPath)
                                   : StringRef(options.soname),
@@ -155,9 +204,9 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
   if (error)
     return std::move(error);
   CompileResult compiled;
-  compiled.cpu = target->name;
+  compiled.cpu = cpuNames(*targets);
   compiled.weightBytes = weights.size();
-  compiled.codeBytes = fileSize(code.path);
+  compiled.codeBytes = fileSize(object.path);
   if (std::error_code ec = llvm::sys::fs::rename(result.path, outputPath))
     return llvm::createStringError(ec, "cannot write " + outputPath + ": " +
                                            ec.message());

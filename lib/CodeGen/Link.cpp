@@ -62,14 +62,12 @@ static llvm::Error runLLD(llvm::ArrayRef<std::string> arguments) {
 /// (and the dynamic loader with it) has.
 static bool isLibcSymbol(llvm::StringRef name) {
   static const llvm::StringRef names[] = {
-      "memcpy",    "memset",         "memmove",
-      "malloc",    "free",           "calloc",
-      "realloc",   "aligned_alloc",  "posix_memalign",
-      "syscall",   "sched_yield",    "sched_getaffinity",
-      "vsnprintf", "snprintf",       "strlen",
-      "memcmp",    "strcmp",         "sysconf",
-      "getpid",    "__tls_get_addr", "__errno_location",
-      "abort"};
+      "memcpy",         "memset",           "memmove",     "malloc",
+      "free",           "calloc",           "realloc",     "aligned_alloc",
+      "posix_memalign", "syscall",          "sched_yield", "sched_getaffinity",
+      "vsnprintf",      "snprintf",         "strlen",      "memcmp",
+      "strcmp",         "sysconf",          "getpid",      "getenv",
+      "__tls_get_addr", "__errno_location", "abort"};
   return llvm::is_contained(names, name) || name.starts_with("pthread_");
 }
 

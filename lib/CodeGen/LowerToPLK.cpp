@@ -232,7 +232,7 @@ LogicalResult Lowering::lower(Operation *op) {
         builder.getI64IntegerAttr(0), builder.getI64IntegerAttr(0),
         builder.getI64IntegerAttr(0), builder.getI64IntegerAttr(heads),
         builder.getI64IntegerAttr(size), builder.getI64IntegerAttr(valueSize),
-        attention.getScaleAttr());
+        attention.getScaleAttr(), attention.getPrecisionAttr());
   } else if (auto pool = dyn_cast<plm::PoolOp>(op)) {
     bool allRows = !pool.getMask() && pool.getKind() != plm::PoolKind::First;
     result = plk::PoolOp::create(

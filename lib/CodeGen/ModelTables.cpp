@@ -24,8 +24,14 @@ static std::string nameOf(func::FuncOp func, bool argument, unsigned index) {
   return (argument ? "input" : "output") + std::to_string(index);
 }
 
+std::string plmc::cpuNames(ArrayRef<TargetInfo> targets) {
+  return targets.size() == 1
+             ? targets.front().name
+             : "any: " + targets.back().name + " to " + targets.front().name;
+}
+
 llvm::Expected<std::string> plmc::describeModel(ModuleOp module,
-                                                const TargetInfo &target,
+                                                ArrayRef<TargetInfo> targets,
                                                 const CompileOptions &options,
                                                 const ProgramInfo &info,
                                                 int64_t weightBytes) {
@@ -33,7 +39,9 @@ llvm::Expected<std::string> plmc::describeModel(ModuleOp module,
   nlohmann::json json;
   json["abi"] = runtime::abiVersion;
   json["target"] = "x86";
-  json["cpu"] = target.name;
+  json["cpu"] = cpuNames(targets);
+  for (const TargetInfo &target : targets)
+    json["cpus"].push_back(target.name);
   json["symbols"] = info.symbols;
   json["weight_bytes"] = weightBytes;
   int64_t parameters = 0;
@@ -61,6 +69,14 @@ llvm::Expected<std::string> plmc::describeModel(ModuleOp module,
         func.getResultAttr(index, attrs::paddingZero) ? "zero" : "none";
     json["outputs"].push_back(entry);
   }
+  json["steps"] = nlohmann::json::array();
+  for (const ProgramInfo::Step &step : info.steps)
+    json["steps"].push_back({{"op", step.op},
+                             {"kernel", step.kernel},
+                             {"layer", step.layer},
+                             {"precision", step.precision},
+                             {"flops", step.flops.str()},
+                             {"bytes", step.bytes.str()}});
   json["build"] = nlohmann::json::parse(options.buildRecord, nullptr,
                                         /*allow_exceptions=*/false);
   if (json["build"].is_discarded())
@@ -122,7 +138,7 @@ public:
 } // namespace
 
 void plmc::addModelTables(llvm::Module &llvmModule, ModuleOp module,
-                          const TargetInfo &target, const ProgramInfo &info,
+                          ArrayRef<TargetInfo> targets, const ProgramInfo &info,
                           StringRef description) {
   Tables t(llvmModule);
   auto func = module.lookupSymbol<func::FuncOp>("forward");
@@ -166,6 +182,12 @@ void plmc::addModelTables(llvm::Module &llvmModule, ModuleOp module,
       return found;
     return llvm::ConstantPointerNull::get(t.ptr);
   };
+  SmallVector<llvm::Constant *> variants;
+  for (auto [index, target] : llvm::enumerate(targets))
+    variants.push_back(t.structure(
+        {t.integer(t.i64, target.featureBits), t.string(target.name),
+         function(("plm_gen_mask." + Twine(index)).str()),
+         function(("plm_gen_run." + Twine(index)).str())}));
   auto *weights = new llvm::GlobalVariable(
       llvmModule, llvm::Type::getInt8Ty(t.context), /*isConstant=*/true,
       llvm::GlobalValue::ExternalLinkage, nullptr, "plm_weights");
@@ -181,12 +203,14 @@ void plmc::addModelTables(llvm::Module &llvmModule, ModuleOp module,
        t.integer(t.i32, idChecks.size()),
        t.integer(t.i32, integerAttr(attrs::packMode)),
        t.integer(t.i32, integerAttr(attrs::maskInput)),
-       t.integer(t.i64, target.featureBits),
+       t.integer(t.i32, targets.size()),
+       t.integer(t.i32, info.steps.size()),
        tensors(func.getArgumentTypes(), true),
        tensors(func.getResultTypes(), false),
        t.strings(info.symbols, "plm_symbols"),
        t.string(description),
-       t.string(target.name),
+       t.array(llvm::StructType::get(t.context, {t.i64, t.ptr, t.ptr, t.ptr}),
+               variants, "plm_variants"),
        t.array(llvm::StructType::get(t.context, {t.i32, t.i32, t.i64}),
                idChecks, "plm_id_checks"),
        t.strings(info.constraintMessages, "plm_constraints"),
@@ -195,9 +219,7 @@ void plmc::addModelTables(llvm::Module &llvmModule, ModuleOp module,
        function("plm_gen_check"),
        function("plm_gen_plan"),
        function("plm_gen_output_dims"),
-       function("plm_gen_token_dims"),
-       function("plm_gen_mask"),
-       function("plm_gen_run")});
+       function("plm_gen_token_dims")});
   auto *variable = new llvm::GlobalVariable(
       llvmModule, model->getType(), /*isConstant=*/true,
       llvm::GlobalValue::ExternalLinkage, model, "plm_generated");

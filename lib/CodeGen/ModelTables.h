@@ -15,8 +15,11 @@
 namespace plmc {
 
 /// The JSON of plm_describe; docs/abi.md has the schema.
+/// "x86-64-v3 (znver3)", or of several "x86-64-v2 to x86-64-v4".
+std::string cpuNames(llvm::ArrayRef<TargetInfo> targets);
+
 llvm::Expected<std::string> describeModel(mlir::ModuleOp module,
-                                          const TargetInfo &target,
+                                          llvm::ArrayRef<TargetInfo> targets,
                                           const CompileOptions &options,
                                           const ProgramInfo &info,
                                           int64_t weightBytes);
@@ -24,7 +27,7 @@ llvm::Expected<std::string> describeModel(mlir::ModuleOp module,
 /// Adds the constant `plm_generated` (struct plm_gen_model) and what it points
 /// to.
 void addModelTables(llvm::Module &llvmModule, mlir::ModuleOp module,
-                    const TargetInfo &target, const ProgramInfo &info,
+                    llvm::ArrayRef<TargetInfo> targets, const ProgramInfo &info,
                     llvm::StringRef description);
 
 } // namespace plmc

@@ -122,6 +122,27 @@ plmc::translateKernels(ModuleOp module, llvm::LLVMContext &llvmContext,
   return llvmModule;
 }
 
+llvm::Expected<std::unique_ptr<llvm::Module>>
+plmc::linkVariants(std::vector<std::unique_ptr<llvm::Module>> modules) {
+  for (auto [index, module] : llvm::enumerate(modules)) {
+    bool last = index + 1 == modules.size();
+    for (llvm::Function &function : llvm::make_early_inc_range(*module)) {
+      StringRef name = function.getName();
+      if (name == "plm_gen_run" || name == "plm_gen_mask")
+        function.setName(name + "." + Twine(index));
+      else if (name.starts_with("plm_gen_") && !last)
+        function.eraseFromParent();
+    }
+  }
+  std::unique_ptr<llvm::Module> result = std::move(modules.back());
+  modules.pop_back();
+  for (std::unique_ptr<llvm::Module> &module : modules)
+    if (llvm::Linker::linkModules(*result, std::move(module)))
+      return llvm::createStringError("internal: the targets' code does not "
+                                     "link");
+  return std::move(result);
+}
+
 llvm::Expected<std::vector<std::string>>
 plmc::emitObject(std::unique_ptr<llvm::Module> module, const TargetInfo &target,
                  StringRef path) {

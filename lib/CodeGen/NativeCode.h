@@ -23,6 +23,12 @@ translateKernels(mlir::ModuleOp module, llvm::LLVMContext &context,
 
 /// Links the runtime in, optimises, and writes an object file. Returns the
 /// names of the symbols that it leaves undefined, plm_weights apart.
+/// One module with the code of all targets, the best first. The functions that
+/// only look at dimensions are those of the last, which run on any CPU; run and
+/// mask of target i are called plm_gen_run.i and plm_gen_mask.i.
+llvm::Expected<std::unique_ptr<llvm::Module>>
+linkVariants(std::vector<std::unique_ptr<llvm::Module>> modules);
+
 llvm::Expected<std::vector<std::string>>
 emitObject(std::unique_ptr<llvm::Module> module, const TargetInfo &target,
            llvm::StringRef path);

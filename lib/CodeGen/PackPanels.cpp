@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "PackPanels.h"
+#include "plmc/Support/BFloat16.h"
 #include "llvm/Support/MathExtras.h"
-#include <cmath>
 #include <cstring>
 
 using namespace mlir;
@@ -35,15 +35,6 @@ void PanelPacker::forEach(const PanelSource &source, PlaceT place) {
   }
 }
 
-/// The nearest bfloat16, ties to even.
-static uint16_t toBF16(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  if (std::isnan(value))
-    return 0x7fc0;
-  return (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-}
-
 void PanelPacker::add(const PanelSource &source) {
   int64_t words = llvm::divideCeil(k, wordSize);
   // Address of the word (or, without a precision, of the element).
@@ -62,7 +53,7 @@ void PanelPacker::add(const PanelSource &source) {
     });
   } else if (*precision == plm::Precision::BF16) {
     forEach<float>(source, [&](int64_t row, int64_t column, float value) {
-      uint16_t bits = toBF16(value);
+      uint16_t bits = floatToBF16(value);
       std::memcpy(word(row, column, 4) + row % 2 * 2, &bits, 2);
     });
   } else if (wordSize == 4) {

@@ -27,6 +27,18 @@ struct ProgramInfo {
   std::vector<std::string> constraintMessages;
   std::vector<std::string> indexCheckMessages;
   int64_t numSlots = 0;
+  /// An op of plm_gen_run, for plmc profile.
+  struct Step {
+    std::string op;     // "linear"
+    std::string kernel; // the first one that it calls
+    int64_t layer = -1; // -1: before or after the layers
+    /// What its products are computed in, "" without products; multiplications
+    /// and additions of them; bytes of operands and results. Attention is
+    /// counted as if all sequences were as long as the longest.
+    std::string precision;
+    DimExpr flops, bytes;
+  };
+  std::vector<Step> steps;
 };
 
 /// True if the next op reads of this result only rows that its own thread has

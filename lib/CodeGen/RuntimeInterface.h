@@ -27,6 +27,7 @@ enum FrameOffset : int64_t {
   FrameFirstRow = 72,
   FrameError = 80,
   FrameKeep = 96,
+  FrameTicks = 104,
 };
 
 /// Derived dimensions, after the input symbols.

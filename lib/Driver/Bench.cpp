@@ -7,13 +7,11 @@
 
 #include "plmc/Driver/Bench.h"
 #include "Progress.h"
-#include "plmc/Dialect/PLM/DimExpr.h"
-#include "plmc/Execution/LoadedModel.h"
+#include "ShapeInputs.h"
 #include "plmc/Report/Table.h"
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
-#include <random>
 
 using llvm::Error;
 using llvm::Expected;
@@ -23,10 +21,6 @@ using Clock = std::chrono::steady_clock;
 
 namespace plmc {
 namespace {
-
-struct Shape {
-  int64_t batch, sequence;
-};
 
 struct Measurement {
   Shape shape;
@@ -38,106 +32,21 @@ struct Measurement {
   }
 };
 
-Expected<Shape> parseShape(StringRef text) {
-  Shape shape;
-  auto [batch, sequence] = text.split('x');
-  if (batch.getAsInteger(10, shape.batch) ||
-      sequence.getAsInteger(10, shape.sequence) || shape.batch < 1 ||
-      shape.sequence < 1 || shape.batch > (1 << 20) ||
-      shape.sequence > (1 << 20))
-    return makeError(ExitCode::Usage, "--shapes: '" + text +
-                                          "' is no BATCHxLENGTH such as 8x64");
-  return shape;
-}
-
-/// The symbols of all inputs; the first dimension of an input is the batch, all
-/// others are the length.
-Expected<std::vector<int64_t>>
-inputShape(const TensorSignature &input, Shape shape,
-           std::map<std::string, int64_t> &bound) {
-  std::vector<int64_t> sizes;
-  for (auto [axis, text] : llvm::enumerate(input.dims)) {
-    std::optional<DimExpr> dim = DimExpr::parse(text);
-    if (!dim)
-      return makeError(ExitCode::BadInput, "input '" + input.name +
-                                               "' has a malformed dimension '" +
-                                               text + "'");
-    for (const std::string &symbol : dim->symbols())
-      bound.try_emplace(symbol, axis == 0 ? shape.batch : shape.sequence);
-    std::optional<int64_t> size = dim->evaluate(bound);
-    if (!size || *size < 0)
-      return makeError(ExitCode::BadInput, "input '" + input.name +
-                                               "': dimension '" + text +
-                                               "' has no size");
-    sizes.push_back(*size);
-  }
-  return std::move(sizes);
-}
-
-/// ids: random in [0, limit). Masks are all 1, token types all 0, positions
-/// count up; told by name, since a library does not say what an input means.
-Expected<std::vector<HostTensor>>
-makeInputs(const std::vector<TensorSignature> &signatures, Shape shape,
-           int64_t limit) {
-  std::mt19937_64 random(1);
-  std::map<std::string, int64_t> bound;
-  std::vector<HostTensor> inputs;
-  for (const TensorSignature &signature : signatures) {
-    Expected<std::vector<int64_t>> sizes = inputShape(signature, shape, bound);
-    if (!sizes)
-      return sizes.takeError();
-    HostTensor tensor(signature.dtype, *sizes);
-    StringRef name = signature.name;
-    bool mask = name.contains_insensitive("mask");
-    bool type = name.contains_insensitive("type") ||
-                name.contains_insensitive("segment");
-    bool position = name.contains_insensitive("position");
-    int64_t width = sizes->empty() ? 1 : std::max<int64_t>(sizes->back(), 1);
-    for (int64_t i = 0, count = tensor.numElements(); i < count; ++i)
-      if (isFloat(signature.dtype))
-        tensor.setDouble(i, mask ? 1 : double(random() % 2001) / 1000 - 1);
-      else
-        tensor.setInt(i, mask                    ? 1
-                         : type                  ? 0
-                         : position && limit > 1 ? i % width
-                                                 : int64_t(random() % limit));
-    inputs.push_back(std::move(tensor));
-  }
-  return std::move(inputs);
-}
-
 Expected<Measurement> measure(LoadedModel &model, Shape shape, int threads,
                               double seconds) {
   Expected<std::unique_ptr<LoadedModel::Context>> context =
       model.createContext(threads);
   if (!context)
     return withCode(context.takeError(), ExitCode::Internal);
-  // Without knowing the vocabulary: few ids first, then fewer.
-  std::vector<HostTensor> inputs;
-  std::string refused;
-  bool ran = false;
-  for (int64_t limit : {100, 2, 1}) {
-    Expected<std::vector<HostTensor>> made =
-        makeInputs(model.inputs(), shape, limit);
-    if (!made)
-      return made.takeError();
-    inputs = std::move(*made);
-    if (Error error = (*context)->runInPlace(inputs)) {
-      refused = llvm::toString(std::move(error));
-      continue;
-    }
-    ran = true;
-    break;
-  }
-  if (!ran)
-    return makeError(ExitCode::BadInput,
-                     Twine(shape.batch) + "x" + Twine(shape.sequence) +
-                         ": the library refused: " + refused);
+  Expected<std::vector<HostTensor>> inputs =
+      acceptedInputs(model, **context, shape);
+  if (!inputs)
+    return inputs.takeError();
   std::vector<double> times;
   Clock::time_point start = Clock::now();
   do {
     Clock::time_point before = Clock::now();
-    if (Error error = (*context)->runInPlace(inputs))
+    if (Error error = (*context)->runInPlace(*inputs))
       return withCode(std::move(error), ExitCode::Internal);
     times.push_back(
         std::chrono::duration<double, std::milli>(Clock::now() - before)
@@ -187,7 +96,7 @@ void printJSON(const std::string &library, const std::vector<Measurement> &all,
 Error bench(const BenchOptions &options, llvm::raw_ostream &out) {
   std::vector<Shape> shapes;
   for (const std::string &text : options.shapes) {
-    Expected<Shape> shape = parseShape(text);
+    Expected<Shape> shape = parseShape("--shapes", text);
     if (!shape)
       return shape.takeError();
     shapes.push_back(*shape);

@@ -89,6 +89,9 @@ double toleranceOfRounding(func::FuncOp func) {
   func.walk([&](Operation *op) {
     if (isa<plm::QuantizeOp>(op))
       allowed = std::max(allowed, 0.02);
+    if (auto attention = dyn_cast<plm::AttentionOp>(op))
+      if (attention.getPrecision() == plm::Precision::BF16)
+        allowed = std::max(allowed, 0.02);
     auto linear = dyn_cast<plm::LinearOp>(op);
     if (!linear)
       return;

@@ -94,6 +94,7 @@ llvm::Error Library::bind(bool describeOnly) {
   find(plmLastError, "plm_last_error");
   if (llvm::Error error = checkMissing())
     return error;
+  find(plmContextProfile, "plm_context_profile");
   // Opening fails on a CPU that cannot run the library; it can still say what
   // it is.
   if (!describeOnly && plmOpen(PLM_ABI_VERSION, &model) != PLM_OK)

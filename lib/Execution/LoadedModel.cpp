@@ -105,6 +105,18 @@ LoadedModel::Context::runInPlace(llvm::ArrayRef<HostTensor> inputs) {
   return impl->run(inputs);
 }
 
+llvm::Error
+LoadedModel::Context::profile(llvm::MutableArrayRef<uint64_t> ticks) {
+  const Library &library = *impl->library;
+  if (!library.plmContextProfile)
+    return createStringError("the library was made before there were profiles: "
+                             "compress the model again");
+  if (library.plmContextProfile(impl->context, ticks.data(), ticks.size()) !=
+      PLM_OK)
+    return createStringError(library.plmLastError(impl->context));
+  return llvm::Error::success();
+}
+
 llvm::Expected<std::vector<HostTensor>>
 LoadedModel::Context::run(llvm::ArrayRef<HostTensor> inputs) {
   if (llvm::Error error = impl->run(inputs))

@@ -114,6 +114,10 @@ void write(Writer &w, AttentionOp op) {
   std::string query = splitHeads(w, op.getQuery(), heads, {0, 2, 1, 3});
   std::string key = splitHeads(w, op.getKey(), heads, {0, 2, 3, 1});
   std::string value = splitHeads(w, op.getValue(), heads, {0, 2, 1, 3});
+  bool bf16 = op.getPrecision() == Precision::BF16;
+  if (bf16)
+    for (std::string *operand : {&query, &key, &value})
+      *operand = inBF16(w, *operand);
   double scale = op.getScale().convertToDouble();
   std::string scores = w.node("MatMul", {query, key});
   scores = w.node("Mul", {scores, w.scalar(scale, dtype)});
@@ -126,13 +130,27 @@ void write(Writer &w, AttentionOp op) {
         w.node("Where", {keep, w.scalar(0.0, dtype), w.scalar(-inf, dtype)});
     scores = w.node("Add", {scores, bias});
   }
-  std::string weights =
-      w.node("Softmax", {scores}, {Attr::of("axis", int64_t(-1))});
-  if (op.getMask() || op.getBias())
-    weights = w.node(
-        "Where", {w.node("IsNaN", {weights}), w.scalar(0.0, dtype), weights});
+  auto zeroForNaN = [&](const std::string &x) {
+    return op.getMask() || op.getBias()
+               ? w.node("Where",
+                        {w.node("IsNaN", {x}), w.scalar(0.0, dtype), x})
+               : x;
+  };
+  std::string product;
+  if (bf16) { // rounded before they are divided by their sum
+    Attr keep = Attr::of("keepdims", int64_t(1));
+    std::string max = w.node("ReduceMax", {scores, w.ints({-1})}, {keep});
+    std::string weights = w.node("Exp", {w.node("Sub", {scores, max})});
+    std::string sum = w.node("ReduceSum", {weights, w.ints({-1})}, {keep});
+    product = w.node("MatMul", {inBF16(w, weights), value});
+    product = zeroForNaN(w.node("Div", {product, sum}));
+  } else {
+    std::string weights =
+        w.node("Softmax", {scores}, {Attr::of("axis", int64_t(-1))});
+    product = w.node("MatMul", {zeroForNaN(weights), value});
+  }
   std::string merged =
-      w.node("Transpose", {w.node("MatMul", {weights, value})},
+      w.node("Transpose", {product},
              {Attr::of("perm", ArrayRef<int64_t>{0, 2, 1, 3})});
   w.node("Reshape", {merged, w.ints({0, 0, *valueWidth})}, {},
          w.nameOf(op.getResult()));

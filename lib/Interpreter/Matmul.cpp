@@ -10,6 +10,7 @@
 #include "Registry.h"
 #include "Tensors.h"
 #include "plmc/Dialect/PLM/PLM.h"
+#include "plmc/Support/BFloat16.h"
 
 using llvm::ArrayRef;
 using llvm::Error;

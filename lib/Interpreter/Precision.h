@@ -16,17 +16,6 @@
 
 namespace plmc::interp {
 
-/// The nearest bfloat16, ties to even.
-inline float roundToBF16(float value) {
-  if (std::isnan(value))
-    return value;
-  uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
-  std::memcpy(&value, &bits, 4);
-  return value;
-}
-
 /// Replaces a row by its codes and returns what they stand for, scale * code +
 /// shift: `precision int8` of plm.linear. The codes are found in f32, so that
 /// every implementation finds the same. A row that is not finite: codes 0, NaN.

@@ -9,6 +9,7 @@
 #include "Registry.h"
 #include "Tensors.h"
 #include "plmc/Dialect/PLM/PLM.h"
+#include "plmc/Support/BFloat16.h"
 #include <cmath>
 #include <limits>
 
@@ -55,14 +56,20 @@ struct AttentionHead {
   std::vector<double> value; // [T', Dv]
   std::vector<double> bias;  // [S, T'] or empty
   int64_t queries, keys, size, valueSize;
+  bool bf16 = false; // operands of the products are rounded
 
   AttentionHead(int64_t queries, int64_t keys, int64_t size, int64_t valueSize)
       : query(queries * size), key(size * keys), value(keys * valueSize),
         queries(queries), keys(keys), size(size), valueSize(valueSize) {}
 
   /// softmax(scale Q K^T + bias) V: [S, Dv]; 0 where all scores are -inf.
-  std::vector<double> compute(double scale) const {
-    std::vector<double> weights(queries * keys), out(queries * valueSize);
+  std::vector<double> compute(double scale) {
+    for (std::vector<double> *operand : {&query, &key, &value})
+      if (bf16)
+        for (double &x : *operand)
+          x = roundToBF16(static_cast<float>(x));
+    std::vector<double> inverse(queries, 0), weights(queries * keys),
+        out(queries * valueSize);
     multiply<double>(
         query.data(), key.data(), (const double *)nullptr, queries, keys, size,
         [&](int64_t i, int64_t j, const double *values, int64_t count) {
@@ -82,14 +89,16 @@ struct AttentionHead {
       }
       for (int64_t j = 0; j < keys; ++j)
         sum += row[j] = std::exp(row[j] - greatest);
-      for (int64_t j = 0; j < keys; ++j)
-        row[j] /= sum;
+      inverse[i] = 1 / sum;
+      for (int64_t j = 0; bf16 && j < keys; ++j)
+        row[j] = roundToBF16(static_cast<float>(row[j]));
     }
     multiply<double>(
         weights.data(), value.data(), (const double *)nullptr, queries,
         valueSize, keys,
         [&](int64_t i, int64_t j, const double *values, int64_t count) {
-          std::copy_n(values, count, out.data() + i * valueSize + j);
+          for (int64_t c = 0; c < count; ++c)
+            out[i * valueSize + j + c] = values[c] * inverse[i];
         });
     return out;
   }
@@ -160,6 +169,7 @@ static Expected<HostTensor> evaluateAttention(const EvalContext &ctx) {
       continue; // attends to nothing: the result stays 0
     for (int64_t h = 0; h < heads; ++h) {
       AttentionHead head(queries, keys.size(), size, valueSize);
+      head.bf16 = op.getPrecision() == plm::Precision::BF16;
       for (int64_t i = 0; i < queries; ++i)
         std::copy_n(&q[(b * queries + i) * width + h * size], size,
                     head.query.data() + i * size);

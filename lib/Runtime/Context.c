@@ -68,10 +68,14 @@ plm_status plm_context_create(const plm_model *model, int32_t threads,
     return plm_rt_fail(message, PLM_ERROR_ARGUMENT,
                        "threads is %d; it must be in 0 to %d", threads,
                        PLM_RT_MAX_THREADS);
+  const plm_gen_variant *variant = plm_rt_own_variant(message);
+  if (!variant)
+    return PLM_ERROR_CPU;
   plm_context *created = allocate_context(&plm_generated);
   if (!created)
     return plm_rt_fail(message, PLM_ERROR_MEMORY,
                        "not enough memory for a context");
+  created->variant = variant;
   plm_status status = plm_rt_pool_create(&created->pool, threads, message);
   if (status != PLM_OK) {
     free(created);
@@ -80,6 +84,33 @@ plm_status plm_context_create(const plm_model *model, int32_t threads,
   message->text[0] = 0;
   *context = created;
   return PLM_OK;
+}
+
+plm_status plm_context_profile(plm_context *context, uint64_t *ticks,
+                               size_t count) {
+  if (!context)
+    return plm_rt_fail(plm_rt_thread_message(), PLM_ERROR_ARGUMENT,
+                       "plm_context_profile: context is NULL");
+  const plm_context **refused = plm_rt_thread_refused();
+  if (atomic_exchange(&context->busy, 1)) {
+    *refused = context;
+    return PLM_ERROR_ARGUMENT;
+  }
+  if (*refused == context)
+    *refused = NULL;
+  plm_status status = PLM_OK;
+  size_t needed = (size_t)context->model->num_steps + 1;
+  if (ticks && count < needed) {
+    status = plm_rt_fail(&context->message, PLM_ERROR_BUFFER,
+                         "plm_context_profile: room for %zu time stamps, the "
+                         "model has %zu",
+                         count, needed);
+  } else {
+    context->frame.ticks = ticks;
+    context->message.text[0] = 0;
+  }
+  atomic_store(&context->busy, 0);
+  return status;
 }
 
 void plm_context_destroy(plm_context *context) {

@@ -126,11 +126,10 @@ static const char *best_level(uint64_t available) {
   return "x86-64";
 }
 
-plm_status plm_rt_cpu_check(uint64_t required, uint64_t available,
-                            const char *cpu_name, plm_rt_message *message) {
-  uint64_t missing = required & ~available;
-  if (!missing)
-    return PLM_OK;
+/* For want of what `variant` needs beyond `available`. */
+static void refuse(const plm_gen_variant *variant, uint64_t available,
+                   plm_rt_message *message) {
+  uint64_t missing = variant->cpu_features & ~available;
   char list[256] = "";
   size_t length = 0;
   for (size_t i = 0; i < NUM_FEATURES; ++i)
@@ -142,9 +141,38 @@ plm_status plm_rt_cpu_check(uint64_t required, uint64_t available,
   if (missing) /* a library newer than this table */
     plm_rt_append(list, sizeof(list), length, "%sfeature bits %#llx",
                   length ? ", " : "", (unsigned long long)missing);
-  return plm_rt_fail(message, PLM_ERROR_CPU,
-                     "this library was compiled for %s; this CPU lacks %s: "
-                     "recompile with plmc --cpu=%s or native",
-                     cpu_name ? cpu_name : "another CPU", list,
-                     best_level(available));
+  plm_rt_fail(message, PLM_ERROR_CPU,
+              "this library was compiled for %s; this CPU lacks %s: recompile "
+              "with plmc --cpu=%s or native",
+              variant->cpu_name ? variant->cpu_name : "another CPU", list,
+              best_level(available));
+}
+
+static bool equal(const char *a, const char *b) {
+  while (*a && *a == *b)
+    ++a, ++b;
+  return *a == *b;
+}
+
+const plm_gen_variant *plm_rt_choose_variant(const plm_gen_model *model,
+                                             uint64_t available,
+                                             const char *wanted,
+                                             plm_rt_message *message) {
+  const plm_gen_variant *last = NULL;
+  for (uint32_t i = 0; i < model->num_variants; ++i) {
+    const plm_gen_variant *variant = &model->variants[i];
+    if (wanted && *wanted && !equal(wanted, variant->cpu_name))
+      continue;
+    if (!(variant->cpu_features & ~available))
+      return variant;
+    last = variant;
+  }
+  if (last)
+    refuse(last, available, message);
+  else
+    plm_rt_fail(message, PLM_ERROR_CPU,
+                "PLM_CPU is '%s', for which this library has no code: unset it "
+                "or use one of the names in its description",
+                wanted ? wanted : "");
+  return NULL;
 }

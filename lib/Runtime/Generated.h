@@ -16,12 +16,12 @@
  *   3. token ids and mask values are checked;
  *   4. a mask that the model computes from its inputs is computed: the arena is
  *      laid out for a mask that keeps everything, and every thread calls
- *      model->mask(frame, thread, threads);
+ *      variant->mask(frame, thread, threads);
  *   5. the mask becomes a list of live rows ("packing": see Pack.c), which
  * gives the derived dimensions;
  *   6. model->plan lays out the arena, unless step 4 has left values in it; the
  *      arena grows if it must;
- *   7. every thread calls model->run(frame, thread, threads).
+ *   7. every thread calls variant->run(frame, thread, threads).
  *===----------------------------------------------------------------------===*/
 
 #ifndef PLMC_RUNTIME_GENERATED_H
@@ -46,7 +46,10 @@ typedef struct plm_frame {
                                     that failed (stored atomically) */
   void *barrier;             /* 88: the runtime's, opaque */
   const uint8_t *keep;       /* 96: [batch * sequence] the computed mask, where
-                                    model->mask has left it */
+                                    variant->mask has left it */
+  uint64_t *ticks;           /* 104: where run() stores the time stamp counter
+                                     at its start and after each step, or
+                                     NULL (plm_context_profile) */
 } plm_frame;
 
 /* Derived dimensions follow the num_symbols input symbols in frame->dims. */
@@ -78,6 +81,16 @@ enum {
   PLM_PACK_KEPT_AND_FIRST = 3 /* and position 0, as a non-key if masked */
 };
 
+/* The code for one kind of CPU. A library may hold several; they share the
+ * weights, whose layout serves all of them. */
+typedef struct plm_gen_variant {
+  uint64_t cpu_features; /*  0: bits of enum plm_cpu_feature that it needs */
+  const char *cpu_name;  /*  8: e.g. "x86-64-v3" */
+  /* Computes the keep mask and stores frame->keep; NULL if there is no need. */
+  void (*mask)(plm_frame *frame, int64_t thread, int64_t threads); /* 16 */
+  void (*run)(plm_frame *frame, int64_t thread, int64_t threads);  /* 24 */
+} plm_gen_variant;
+
 typedef struct plm_gen_model {
   uint32_t abi_version;         /*  0 */
   uint32_t num_inputs;          /*  4 */
@@ -88,12 +101,13 @@ typedef struct plm_gen_model {
   int32_t pack_mode;            /* 24 */
   int32_t mask_input;           /* 28: input whose elements, in their order, are
                                        the keep mask [B, S], or -1 */
-  uint64_t cpu_features;        /* 32: bits of enum plm_cpu_feature */
+  uint32_t num_variants;        /* 32 */
+  uint32_t num_steps;           /* 36: of run(), see plm_frame.ticks */
   const plm_gen_tensor *inputs; /* 40 */
   const plm_gen_tensor *outputs;           /* 48: dims unused */
   const char *const *symbol_names;         /* 56: [num_symbols] */
   const char *description;                 /* 64: JSON */
-  const char *cpu_name;                    /* 72: e.g. "x86-64-v3" */
+  const plm_gen_variant *variants;         /* 72: the best one first */
   const plm_gen_id_check *id_checks;       /* 80 */
   const char *const *constraint_messages;  /* 88 */
   const char *const *index_check_messages; /* 96 */
@@ -107,9 +121,6 @@ typedef struct plm_gen_model {
   void (*output_dims)(const int64_t *dims, int64_t *shapes); /* 128 */
   /* B and S, the number and the length of the sequences that are packed. */
   void (*token_dims)(const int64_t *dims, int64_t *sizes); /* 136: [2] */
-  /* Computes the keep mask and stores frame->keep; NULL if there is no need. */
-  void (*mask)(plm_frame *frame, int64_t thread, int64_t threads); /* 144 */
-  void (*run)(plm_frame *frame, int64_t thread, int64_t threads);  /* 152 */
 } plm_gen_model;
 
 /* CPU features that generated code may rely on. */

@@ -123,13 +123,22 @@ bool plm_rt_pool_usable(const plm_rt_pool *pool);
 
 /* Bits of enum plm_cpu_feature that this CPU and operating system offer. */
 uint64_t plm_rt_cpu_features(void);
-plm_status plm_rt_cpu_check(uint64_t required, uint64_t available,
-                            const char *cpu_name, plm_rt_message *message);
+/* The model's best variant for a CPU with these features; with `wanted`, not
+ * NULL or empty, the one of that name. NULL, with a message, if there is none.
+ */
+const plm_gen_variant *plm_rt_choose_variant(const plm_gen_model *model,
+                                             uint64_t available,
+                                             const char *wanted,
+                                             plm_rt_message *message);
+/* For this CPU; the environment variable PLM_CPU may name one, for tests and
+ * comparisons. */
+const plm_gen_variant *plm_rt_own_variant(plm_rt_message *message);
 
 /*===-- A context (Context.c) ---------------------------------------------===*/
 
 struct plm_context {
   const plm_gen_model *model;
+  const plm_gen_variant *variant;
   _Atomic int32_t busy;
   plm_rt_message message;
   plm_rt_pool pool;

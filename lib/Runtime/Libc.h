@@ -31,6 +31,7 @@ int pthread_sigmask(int how, const void *set, void *old);
 int sched_getaffinity(int pid, size_t size, void *mask);
 int getpid(void);
 long syscall(long number, ...);
+char *getenv(const char *name);
 
 #ifdef PLM_RT_TEST_HOOKS
 /* Unit tests count and fail what the runtime asks of the system. */

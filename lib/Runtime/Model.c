@@ -13,6 +13,11 @@
 
 uint32_t plm_abi_version(void) { return PLM_ABI_VERSION; }
 
+const plm_gen_variant *plm_rt_own_variant(plm_rt_message *message) {
+  return plm_rt_choose_variant(&plm_generated, plm_rt_cpu_features(),
+                               getenv("PLM_CPU"), message);
+}
+
 plm_status plm_open(uint32_t abi_version, const plm_model **model) {
   plm_rt_message *message = plm_rt_thread_message();
   if (!model)
@@ -24,11 +29,8 @@ plm_status plm_open(uint32_t abi_version, const plm_model **model) {
                        "ABI, this library has version %u: use the plm/model.h "
                        "that belongs to it",
                        (unsigned)abi_version, (unsigned)PLM_ABI_VERSION);
-  plm_status status =
-      plm_rt_cpu_check(plm_generated.cpu_features, plm_rt_cpu_features(),
-                       plm_generated.cpu_name, message);
-  if (status != PLM_OK)
-    return status;
+  if (!plm_rt_own_variant(message))
+    return PLM_ERROR_CPU;
   message->text[0] = 0;
   *model = (const plm_model *)&plm_generated;
   return PLM_OK;

@@ -184,12 +184,12 @@ plm_status plm_rt_pack(plm_context *context, const plm_tensor *inputs) {
     return plm_rt_fail(&context->message, PLM_ERROR_MEMORY,
                        "not enough memory for %lld sequences of length %lld",
                        (long long)batch, (long long)sequence);
-  if (!mask && !model->mask)
+  if (!mask && !context->variant->mask)
     memset(arrays.keep, 1, (size_t)sequence);
 
   int32_t row = 0, max_rows = 0;
   for (int64_t b = 0; b < batch; ++b) {
-    if (model->mask) /* computed: 0 or 1 */
+    if (context->variant->mask) /* computed: 0 or 1 */
       memcpy(arrays.keep, frame->keep + b * sequence, (size_t)sequence);
     int64_t bad = mask ? decode(mask, b * sequence, sequence, arrays.keep) : -1;
     if (bad >= 0) {

@@ -85,7 +85,7 @@ static plm_status refuse_arena(plm_context *context, int64_t size) {
  * next run at the same size might have to allocate; pages that are not touched
  * cost nothing. */
 static plm_status prepare_arena(plm_context *context) {
-  if (context->model->mask) /* laid out by compute_mask, and in use */
+  if (context->variant->mask) /* laid out by compute_mask, and in use */
     return PLM_OK;
   int64_t derived[PLM_NUM_DERIVED_DIMS];
   memcpy(derived, context->dims + context->model->num_symbols, sizeof(derived));
@@ -125,12 +125,12 @@ static plm_status run_threads(plm_context *context,
  * way to it stays in the arena for the rest of the run. So the slots are laid
  * out for a mask that keeps everything. */
 static plm_status compute_mask(plm_context *context) {
-  if (!context->model->mask)
+  if (!context->variant->mask)
     return PLM_OK;
   int64_t size = plan_for(context, context->most);
   if (size < 0 || !plm_rt_buffer_reserve(&context->arena, (size_t)size))
     return refuse_arena(context, size);
-  return run_threads(context, context->model->mask);
+  return run_threads(context, context->variant->mask);
 }
 
 static plm_status run(plm_context *context, const plm_tensor *inputs,
@@ -155,7 +155,7 @@ static plm_status run(plm_context *context, const plm_tensor *inputs,
   if (status == PLM_OK)
     status = prepare_arena(context);
   if (status == PLM_OK)
-    status = run_threads(context, context->model->run);
+    status = run_threads(context, context->variant->run);
   if (status != PLM_OK)
     return status;
   for (size_t i = 0; i < num_outputs; ++i)

@@ -33,9 +33,14 @@ struct ZipFileClose {
 };
 using ZipFileHandle = std::unique_ptr<zip_file_t, ZipFileClose>;
 
-// Deflate cannot do better than 1032 to 1.
-constexpr uint64_t maxDeflateRatio = 1032;
 constexpr size_t chunkBytes = size_t(1) << 24;
+
+/// What all arrays of an archive may expand to. A file of kilobytes must not
+/// cost gigabytes, and data that compresses 16 times over is rare; masks do,
+/// but are small.
+constexpr uint64_t expandedBytes(uint64_t archiveBytes) {
+  return std::max<uint64_t>(uint64_t(64) << 20, 16 * archiveBytes);
+}
 } // namespace
 
 static std::string zipErrorText(int code) {
@@ -104,8 +109,7 @@ static llvm::Expected<HostTensor> readArray(zip_t *archive, zip_uint64_t index,
   if (header->dataBytes != dataBytes)
     return createStringError("its header asks for " + Twine(header->dataBytes) +
                              " bytes of data but it holds " + Twine(dataBytes));
-  if (stat.comp_size > archiveBytes ||
-      stat.size / maxDeflateRatio > stat.comp_size)
+  if (stat.comp_size > archiveBytes)
     return createStringError("the archive is too small to hold it");
 
   // What a deflated entry claims is still only a claim: grow as data arrives.
@@ -151,6 +155,7 @@ llvm::Expected<NamedTensors> plmc::readNpz(StringRef path) {
     return fail(openError + "; an .npz archive is expected");
 
   NamedTensors result;
+  uint64_t room = expandedBytes(archiveBytes);
   zip_int64_t count = zip_get_num_entries(archive.get(), 0);
   for (zip_int64_t i = 0; i < count; ++i) {
     zip_stat_t stat;
@@ -163,6 +168,11 @@ llvm::Expected<NamedTensors> plmc::readNpz(StringRef path) {
     llvm::raw_string_ostream(shown).write_escaped(name);
     if (!name.consume_back(".npy"))
       return fail("'" + shown + "' is no .npy array");
+    if ((stat.valid & ZIP_STAT_SIZE) && stat.size > room)
+      return fail("array '" + StringRef(shown).drop_back(4) +
+                  "' expands the archive more than 16 times; store it "
+                  "uncompressed (numpy.savez)");
+    room -= stat.valid & ZIP_STAT_SIZE ? stat.size : 0;
     // Sizes were checked, but memory may still be short.
     try {
       auto tensor = readArray(archive.get(), i, stat, archiveBytes);

@@ -22,6 +22,8 @@ def SetPrecision : Pass<"plm-set-precision", "mlir::ModuleOp"> {
       =>  plm.linear %x, (plm.dequantize %w_i8 scale %s) precision int8
     ```
 
+    The products of every `plm.attention` in f32 are computed in bf16.
+
     A weight with fewer than `min-elements` elements stays as it is, and so does
     whatever already is quantised.
   }];

@@ -50,6 +50,7 @@ private:
   };
   LogicalResult setLinear(LinearOp op);
   LogicalResult setTable(Operation *op, OpOperand &table);
+  void setAttention(AttentionOp op);
   /// The f32 matrix parameter that `value` reads, if it is large enough.
   ParameterOp matrixOf(Value value);
   FailureOr<Value> dequantized(OpBuilder &builder, GetParameterOp get,
@@ -191,6 +192,18 @@ LogicalResult SetPrecision::setLinear(LinearOp op) {
   return success();
 }
 
+/// Its operands are computed while the model runs; int8 would need their ranges
+/// head by head, and gains little over bf16 below some hundred tokens.
+void SetPrecision::setAttention(AttentionOp op) {
+  auto isF32 = [](Value value) {
+    return cast<RankedTensorType>(value.getType()).getElementType().isF32();
+  };
+  if (op.getPrecision() || !isF32(op.getQuery()) || !isF32(op.getResult()))
+    return;
+  op.setPrecision(Precision::BF16);
+  count("attentions in bf16", 1);
+}
+
 /// A table is read row by row: a scale for each row.
 LogicalResult SetPrecision::setTable(Operation *op, OpOperand &table) {
   ParameterOp parameter = matrixOf(table.get());
@@ -244,6 +257,8 @@ void SetPrecision::runOnOperation() {
     LogicalResult status = success();
     if (auto linear = dyn_cast<LinearOp>(op))
       status = setLinear(linear);
+    else if (auto attention = dyn_cast<AttentionOp>(op))
+      setAttention(attention);
     else if (auto embedding = dyn_cast<EmbeddingOp>(op))
       status = setTable(op, embedding.getTableMutable());
     else if (auto position = dyn_cast<PositionEmbeddingOp>(op))

@@ -8,7 +8,8 @@
 //
 // Kernel x precision x CPU level against the interpreter. Widths are chosen to
 // miss every tile: K off the word (4, 8) and the vector, N off the panel. The
-// tiles of AVX-512 run as AVX2 code.
+// tiles of AVX-512 run as AVX2 code; where the CPU has dot products, "native"
+// runs them.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,6 +17,7 @@
 #include "plmc/Passes/SetPrecision.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 using namespace plmc;
@@ -32,8 +34,10 @@ struct Level {
     return options;
   }
 };
-constexpr Level levels[] = {
-    {"x86-64-v2", ""}, {"x86-64-v3", ""}, {"x86-64-v3", "x86-64-v4"}};
+constexpr Level levels[] = {{"x86-64-v2", ""},
+                            {"x86-64-v3", ""},
+                            {"x86-64-v3", "x86-64-v4"},
+                            {"native", ""}};
 
 /// y = activation(x W + bias) [+ x], with W [K, N] or, transposed, [N, K].
 std::string linearText(int64_t k, int64_t n, const std::string &weight,
@@ -206,6 +210,123 @@ TEST(CodeGenPrecision, RowsAreAlone) {
           ASSERT_EQ(alone.as<float>()[i], want) << row;
       }
     }
+  }
+}
+
+/// softmax(Q K^T) V in bf16, Q|K|V as inputs, with a mask.
+std::string attentionText(int64_t heads, int64_t size, int64_t valueSize) {
+  auto tensor = [](int64_t width) {
+    return llvm::formatv(
+               "tensor<?x?x{0}xf32, #plm.dims<\"b\", \"s\", \"{0}\">>", width)
+        .str();
+  };
+  std::string q = tensor(heads * size), v = tensor(heads * valueSize);
+  std::string mask = "tensor<?x?xi64, #plm.dims<\"b\", \"s\">>";
+  return llvm::formatv(
+      "func.func @forward(%q: {0} {{plm.name = \"q\"}, %k: {0} {{plm.name = "
+      "\"k\"}, %v: {1} {{plm.name = \"v\"}, %m: {2} {{plm.name = \"mask\"}) -> "
+      "({1} {{plm.name = \"y\"}) {{\n"
+      "%0 = plm.attention %q, %k, %v mask %m precision bf16 {{num_heads = {3} "
+      ": "
+      "i64, scale = 0.25 : f64} : ({0}, {0}, {1}, {2}) -> {1}\n"
+      "return %0 : {1}\n}\n",
+      q, v, mask, heads);
+}
+
+/// A weight on the border between two bfloat16 may fall to either side: it is
+/// then off by 2^-8 of itself, the result by that part of one value. Such cases
+/// are rare: on average the results are equal to rounding.
+void expectCloseBF16(const HostTensor &got, const HostTensor &want) {
+  ASSERT_EQ(got.shape, want.shape);
+  double sum = 0;
+  for (int64_t i = 0, e = got.numElements(); i < e; ++i) {
+    double difference = std::fabs(got.getDouble(i) - want.getDouble(i));
+    ASSERT_LE(difference, 0x1p-8 * 3) << i;
+    sum += difference;
+  }
+  EXPECT_LE(sum / got.numElements(), 2e-5);
+}
+
+TEST(CodeGenPrecision, AttentionBF16) {
+  struct Size {
+    int64_t heads, size, valueSize;
+  };
+  for (Size size :
+       {Size{2, 32, 32}, Size{3, 5, 7}, Size{1, 24, 40}, Size{1, 64, 64}}) {
+    std::string text = attentionText(size.heads, size.size, size.valueSize);
+    for (const Level &level : levels) {
+      SCOPED_TRACE(llvm::formatv("{0} heads of {1}, {2} {3} {4}", size.heads,
+                                 size.size, size.valueSize, level.cpu,
+                                 level.tile)
+                       .str());
+      auto model = compile(text, level.options());
+      ASSERT_TRUE(model);
+      auto context = model->createContext(2);
+      ASSERT_TRUE(bool(context));
+      Random random(29);
+      for (auto [batch, length] : {std::pair<int64_t, int64_t>{1, 1},
+                                   {1, 2},
+                                   {2, 9},
+                                   {3, 37},
+                                   {1, 64}}) {
+        HostTensor q = random.floats({batch, length, size.heads * size.size});
+        HostTensor k = random.floats({batch, length, size.heads * size.size});
+        HostTensor v =
+            random.floats({batch, length, size.heads * size.valueSize});
+        HostTensor mask(DType::I64, {batch, length});
+        for (int64_t i = 0; i < batch * length; ++i)
+          mask.setInt(i, i % length == 0 || random.engine() % 3 != 0);
+        auto got = (*context)->run({q, k, v, mask});
+        ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
+        HostTensor want = interpretText(text, {q, k, v, mask})[0];
+        // Positions that the mask excludes are not computed.
+        for (int64_t row = 0; row < batch * length; ++row)
+          if (!mask.getInt(row))
+            for (int64_t i = 0; i < want.shape[2]; ++i)
+              want.setDouble(row * want.shape[2] + i, 0);
+        expectCloseBF16((*got)[0], want);
+      }
+    }
+  }
+}
+
+/// One library for every CPU: each of its variants that this machine can run,
+/// on the same inputs.
+TEST(CodeGenPrecision, EveryVariantOfOneLibrary) {
+  for (llvm::StringRef precision : {"f32", "bf16", "int8", "int4"}) {
+    constexpr int64_t k = 96, n = 40;
+    std::string text =
+        linearText(k, n, randomWeight(k, n, false), false, true, false);
+    if (precision != "f32")
+      text = withPrecision(text, precision, 32);
+    CompileOptions options;
+    options.cpu = "any";
+    auto model = compile(text, options);
+    ASSERT_TRUE(model);
+    std::string description = model->description().str();
+    Random random(31);
+    HostTensor x = random.floats({2, 11, k}, 3);
+    HostTensor want = interpretText(text, {x})[0];
+    int ran = 0;
+    for (const char *cpu :
+         {"x86-64-v2", "x86-64-v3", "x86-64-v3+avxvnni", "x86-64-v4",
+          "x86-64-v4+avx512vnni", "x86-64-v4+avx512vnni+avx512bf16"}) {
+      SCOPED_TRACE((precision + " " + cpu).str());
+      setenv("PLM_CPU", cpu, 1);
+      auto context = model->createContext(1);
+      unsetenv("PLM_CPU");
+      if (!context) { // the machine cannot, or no kernel needs it
+        llvm::consumeError(context.takeError());
+        continue;
+      }
+      EXPECT_NE(description.find("\"" + std::string(cpu) + "\""),
+                std::string::npos);
+      auto got = (*context)->run({x});
+      ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
+      expectClose((*got)[0], want, 2e-6);
+      ++ran;
+    }
+    EXPECT_GE(ran, 2) << precision.str();
   }
 }
 

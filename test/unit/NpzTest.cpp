@@ -331,6 +331,21 @@ TEST(Npz, Deflated) {
             "no error");
 }
 
+TEST(Npz, ArchivesThatExpandTooFar) {
+  if (!llvm::compression::zlib::isAvailable())
+    GTEST_SKIP() << "LLVM was built without zlib";
+  std::string npy = makeNpy("{'descr': '|u1', 'fortran_order': False, "
+                            "'shape': (70000000,)}",
+                            std::string(70000000, '\0'));
+  llvm::SmallVector<uint8_t> zlib;
+  llvm::compression::zlib::compress(llvm::arrayRefFromStringRef(npy), zlib);
+  llvm::StringRef raw = llvm::toStringRef(zlib).drop_front(2).drop_back(4);
+  EXPECT_NE(errorOf(writeFile("bomb.npz",
+                              makeZip("a.npy", raw, npy.size(), 8, crc32(npy))))
+                .find("array 'a' expands the archive more than 16 times"),
+            std::string::npos);
+}
+
 TEST(Npz, EntriesThatAreNoArrays) {
   EXPECT_NE(errorOf(writeFile("other.npz", makeZip("a\n.txt", "hello")))
                 .find("'a\\n.txt' is no .npy array"),

@@ -37,9 +37,10 @@ TEST_F(RuntimeBitcode, ExportsTheAbiAlone) {
     if (!value.isDeclaration() && !value.hasLocalLinkage() &&
         !value.hasHiddenVisibility())
       exported.insert(value.getName().str());
-  EXPECT_EQ(exported, (Names{"plm_abi_version", "plm_context_create",
-                             "plm_context_destroy", "plm_describe",
-                             "plm_last_error", "plm_open", "plm_run"}));
+  EXPECT_EQ(exported,
+            (Names{"plm_abi_version", "plm_context_create",
+                   "plm_context_destroy", "plm_context_profile", "plm_describe",
+                   "plm_last_error", "plm_open", "plm_run"}));
 }
 
 TEST_F(RuntimeBitcode, NeedsLibcAlone) {
@@ -47,9 +48,9 @@ TEST_F(RuntimeBitcode, NeedsLibcAlone) {
   for (llvm::GlobalValue &value : module->global_values())
     if (value.isDeclaration() && !value.getName().starts_with("llvm."))
       needed.insert(value.getName().str());
-  EXPECT_EQ(needed, (Names{"aligned_alloc", "free", "getpid", "memcpy",
-                           "memset", "plm_generated", "pthread_create",
-                           "pthread_join", "pthread_sigmask",
+  EXPECT_EQ(needed, (Names{"aligned_alloc", "free", "getenv", "getpid",
+                           "memcpy", "memset", "plm_generated",
+                           "pthread_create", "pthread_join", "pthread_sigmask",
                            "sched_getaffinity", "syscall", "vsnprintf"}));
 }
 

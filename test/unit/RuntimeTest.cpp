@@ -55,8 +55,10 @@ struct plm_rt_message {
   char text[512];
 };
 uint64_t plm_rt_cpu_features(void);
-plm_status plm_rt_cpu_check(uint64_t required, uint64_t available,
-                            const char *cpuName, plm_rt_message *message);
+const plm_gen_variant *plm_rt_choose_variant(const plm_gen_model *model,
+                                             uint64_t available,
+                                             const char *wanted,
+                                             plm_rt_message *message);
 }
 
 namespace {
@@ -68,6 +70,7 @@ class RuntimeTest : public testing::Test {
 protected:
   void SetUp() override {
     saved = fake_model;
+    savedVariant = fake_variant;
     ASSERT_EQ(plm_open(PLM_ABI_VERSION, &model), PLM_OK);
     liveBefore = liveAllocations;
   }
@@ -76,6 +79,7 @@ protected:
     threadsUntilFailure = -1;
     plm_context_destroy(context);
     fake_model = saved;
+    fake_variant = savedVariant;
     EXPECT_EQ(liveAllocations, liveBefore) << "the runtime leaks";
   }
 
@@ -148,6 +152,7 @@ protected:
 
 private:
   plm_gen_model saved;
+  plm_gen_variant savedVariant;
   int liveBefore = 0;
 };
 
@@ -193,7 +198,7 @@ TEST_F(RuntimeTest, OpenChecksTheVersion) {
 }
 
 TEST_F(RuntimeTest, OpenRefusesAnotherCpu) {
-  fake_model.cpu_features = uint64_t(1) << 40;
+  fake_variant.cpu_features = uint64_t(1) << 40;
   const plm_model *opened;
   EXPECT_EQ(plm_open(PLM_ABI_VERSION, &opened), PLM_ERROR_CPU);
   EXPECT_EQ(opened, nullptr);
@@ -201,22 +206,49 @@ TEST_F(RuntimeTest, OpenRefusesAnotherCpu) {
             std::string::npos);
 }
 
-TEST_F(RuntimeTest, CpuMessageNamesWhatIsMissing) {
-  uint64_t v3 = PLM_CPU_SSE42 | PLM_CPU_POPCNT | PLM_CPU_AVX | PLM_CPU_AVX2 |
-                PLM_CPU_FMA | PLM_CPU_F16C | PLM_CPU_BMI2;
+TEST_F(RuntimeTest, TheBestVariantThatTheCpuCanRun) {
+  constexpr uint64_t v2 = PLM_CPU_SSE42 | PLM_CPU_POPCNT;
+  constexpr uint64_t v3 = v2 | PLM_CPU_AVX | PLM_CPU_AVX2 | PLM_CPU_FMA |
+                          PLM_CPU_F16C | PLM_CPU_BMI2;
+  plm_gen_variant variants[] = {
+      {v3 | PLM_CPU_AVX512F | PLM_CPU_AVX512BW, "x86-64-v4", nullptr, nullptr},
+      {v3, "x86-64-v3", nullptr, nullptr}};
+  plm_gen_model several = fake_model;
+  several.variants = variants;
+  several.num_variants = 2;
   plm_rt_message message;
-  EXPECT_EQ(plm_rt_cpu_check(v3, v3, "x86-64-v3", &message), PLM_OK);
-  EXPECT_EQ(plm_rt_cpu_check(v3 | PLM_CPU_AVX512F | PLM_CPU_AVX512BW, v3,
-                             "x86-64-v4", &message),
-            PLM_ERROR_CPU);
+  auto choose = [&](uint64_t available, const char *wanted) {
+    return plm_rt_choose_variant(&several, available, wanted, &message);
+  };
+  EXPECT_EQ(choose(~uint64_t(0), nullptr), &variants[0]);
+  EXPECT_EQ(choose(v3, ""), &variants[1]);
+  EXPECT_EQ(choose(~uint64_t(0), "x86-64-v3"), &variants[1]);
+
+  EXPECT_EQ(choose(v3, "x86-64-v4"), nullptr);
   EXPECT_STREQ(message.text,
                "this library was compiled for x86-64-v4; this CPU lacks "
                "avx512f, avx512bw: recompile with plmc --cpu=x86-64-v3 or "
                "native");
-  EXPECT_EQ(plm_rt_cpu_check(v3, PLM_CPU_SSE42, "znver3", &message),
-            PLM_ERROR_CPU);
-  EXPECT_NE(std::string(message.text).find("--cpu=x86-64 or"),
+  EXPECT_EQ(choose(v2, nullptr), nullptr);
+  EXPECT_NE(std::string(message.text).find("--cpu=x86-64-v2 or"),
             std::string::npos);
+  EXPECT_EQ(choose(~uint64_t(0), "znver9"), nullptr);
+  EXPECT_STREQ(message.text,
+               "PLM_CPU is 'znver9', for which this library has no code: unset "
+               "it or use one of the names in its description");
+}
+
+TEST_F(RuntimeTest, ProfileStoresAStampAfterEachStep) {
+  uint64_t ticks[4] = {};
+  EXPECT_EQ(plm_context_profile(nullptr, ticks, 4), PLM_ERROR_ARGUMENT);
+  plm_context *context = nullptr;
+  ASSERT_EQ(plm_context_create(model, 1, &context), PLM_OK);
+  EXPECT_EQ(plm_context_profile(context, ticks, 3), PLM_ERROR_BUFFER);
+  EXPECT_STREQ(plm_last_error(context),
+               "plm_context_profile: room for 3 time stamps, the model has 4");
+  EXPECT_EQ(plm_context_profile(context, ticks, 4), PLM_OK);
+  EXPECT_EQ(plm_context_profile(context, nullptr, 0), PLM_OK);
+  plm_context_destroy(context);
 }
 
 TEST_F(RuntimeTest, CpuFeaturesAgreeWithTheCompilers) {
@@ -280,7 +312,7 @@ TEST_F(RuntimeTest, EveryPaddingAndThreadCount) {
 
 TEST_F(RuntimeTest, PackKept) {
   create();
-  fake_model.run = captureRun;
+  fake_variant.run = captureRun;
   setInputs(3, 4, {0, 1, 0, 1, /**/ 0, 0, 0, 0, /**/ 1, 1, 1, 0});
   ASSERT_EQ(run(), PLM_OK) << error();
   EXPECT_EQ(packing.tokens, 5);
@@ -294,7 +326,7 @@ TEST_F(RuntimeTest, PackKept) {
 
 TEST_F(RuntimeTest, PackKeptAndFirst) {
   create();
-  fake_model.run = captureRun;
+  fake_variant.run = captureRun;
   fake_model.pack_mode = PLM_PACK_KEPT_AND_FIRST;
   setInputs(3, 4, {0, 1, 0, 1, /**/ 0, 0, 0, 0, /**/ 1, 1, 1, 0});
   ASSERT_EQ(run(), PLM_OK) << error();
@@ -307,7 +339,7 @@ TEST_F(RuntimeTest, PackKeptAndFirst) {
 
 TEST_F(RuntimeTest, PackAll) {
   create();
-  fake_model.run = captureRun;
+  fake_variant.run = captureRun;
   fake_model.pack_mode = PLM_PACK_ALL;
   setInputs(3, 4, {0, 1, 0, 1, /**/ 0, 0, 0, 0, /**/ 1, 1, 0, 1});
   ASSERT_EQ(run(), PLM_OK) << error();
@@ -326,7 +358,7 @@ TEST_F(RuntimeTest, ComputedMask) {
   static int64_t tokensOfPlan;
   static int plans;
   plans = 0;
-  fake_model.run = captureRun;
+  fake_variant.run = captureRun;
   fake_model.mask_input = -1;
   fake_model.plan = [](const int64_t *dims, int64_t, int64_t *slots) {
     ++plans;
@@ -334,7 +366,7 @@ TEST_F(RuntimeTest, ComputedMask) {
     slots[0] = slots[1] = 0;
     return int64_t(64);
   };
-  fake_model.mask = [](plm_frame *frame, int64_t thread, int64_t threads) {
+  fake_variant.mask = [](plm_frame *frame, int64_t thread, int64_t threads) {
     const int64_t *padding = static_cast<const int64_t *>(frame->inputs[1]);
     for (int64_t i = thread; i < 6; i += threads)
       frame->arena[i] = padding[i] == 0;
@@ -350,7 +382,7 @@ TEST_F(RuntimeTest, ComputedMask) {
   EXPECT_EQ(tokensOfPlan, 6);
   EXPECT_EQ(plans, 1);
 
-  fake_model.mask = [](plm_frame *frame, int64_t, int64_t) {
+  fake_variant.mask = [](plm_frame *frame, int64_t, int64_t) {
     __atomic_store_n(&frame->error, 1, __ATOMIC_RELEASE);
   };
   expectError(PLM_ERROR_VALUE, fake_model.index_check_messages[0]);
@@ -363,7 +395,7 @@ TEST_F(RuntimeTest, ComputedMask) {
 
 TEST_F(RuntimeTest, NoMaskKeepsAll) {
   create();
-  fake_model.run = captureRun;
+  fake_variant.run = captureRun;
   fake_model.mask_input = -1;
   setInputs(2, 3, {0, 0, 0, 0, 0, 0});
   ASSERT_EQ(run(), PLM_OK) << error();
@@ -374,7 +406,7 @@ TEST_F(RuntimeTest, NoMaskKeepsAll) {
 
 TEST_F(RuntimeTest, NoPackingAndFixedSizes) {
   create();
-  fake_model.run = captureRun;
+  fake_variant.run = captureRun;
   setInputs(2, 3, {1, 0, 0, 1, 1, 1});
   fake_model.token_dims = [](const int64_t *, int64_t *sizes) {
     sizes[0] = 2;
@@ -401,7 +433,7 @@ TEST_F(RuntimeTest, NoPackingAndFixedSizes) {
 
 TEST_F(RuntimeTest, MaskOfEveryType) {
   create();
-  fake_model.run = captureRun;
+  fake_variant.run = captureRun;
   plm_gen_tensor declared[2] = {fake_model.inputs[0], fake_model.inputs[1]};
   fake_model.inputs = declared;
   setInputs(1, 4, {0, 1, 1, 0});
@@ -731,7 +763,7 @@ void barrierRun(plm_frame *frame, int64_t thread, int64_t threads) {
 }
 
 TEST_F(RuntimeTest, BarrierHoldsEveryThread) {
-  fake_model.run = barrierRun;
+  fake_variant.run = barrierRun;
   for (int threads : {1, 2, 5}) {
     create(threads);
     setInputs(1, 1, {1});
@@ -783,7 +815,7 @@ void waitingRun(plm_frame *, int64_t, int64_t) {
 
 TEST_F(RuntimeTest, ContextInUseIsRefused) {
   create();
-  fake_model.run = waitingRun;
+  fake_variant.run = waitingRun;
   insideRun = leaveRun = false;
   setInputs(1, 1, {1});
   plm_status other = PLM_ERROR_VALUE;

@@ -9,6 +9,7 @@
 #include "plmc/Driver/Bench.h"
 #include "plmc/Driver/Compress.h"
 #include "plmc/Driver/Inspect.h"
+#include "plmc/Driver/Profile.h"
 #include "plmc/Driver/Run.h"
 #include "plmc/Driver/Verify.h"
 #include "llvm/Support/raw_ostream.h"
@@ -59,7 +60,8 @@ tool::Command tool::addCompress(CLI::App &app) {
       ->capture_default_str();
   command
       ->add_option("--cpu", args->cpu,
-                   "native, x86-64-v2, x86-64-v3, x86-64-v4 or a CPU's name")
+                   "native, any (code for every level in one library), "
+                   "x86-64-v2, x86-64-v3, x86-64-v4 or a CPU's name")
       ->capture_default_str();
   command
       ->add_option("--precision", args->precision,
@@ -207,5 +209,46 @@ tool::Command tool::addBench(CLI::App &app) {
     if (!(args->seconds >= 0 && args->seconds <= 3600))
       return makeError(ExitCode::Usage, "--seconds must be 0 to 3600");
     return bench(*args, llvm::outs());
+  };
+}
+
+tool::Command tool::addProfile(CLI::App &app) {
+  auto args = std::make_shared<ProfileOptions>();
+  CLI::App *command = app.add_subcommand(
+      "profile", "Say where a library's time goes, and how near the machine's "
+                 "peak it is");
+  command->add_option("LIB", args->library, "A library made by plmc compress")
+      ->required();
+  command->add_option("--shape", args->shape, "BATCHxLENGTH")
+      ->capture_default_str();
+  command->add_option("--threads", args->threads, "Threads; 0: one per CPU")
+      ->capture_default_str();
+  command->add_option("--seconds", args->seconds, "Time for the measurement")
+      ->capture_default_str();
+  command->add_flag("--steps", args->steps,
+                    "One row for each step instead of each kernel");
+  command->add_option("--roofline", args->roofline,
+                      "Write a roofline picture (.svg)");
+  command->add_flag("--json", args->json, "Print JSON");
+  return [args]() -> llvm::Error {
+    if (llvm::Error error = checkThreads(args->threads))
+      return error;
+    if (!(args->seconds >= 0 && args->seconds <= 3600))
+      return makeError(ExitCode::Usage, "--seconds must be 0 to 3600");
+    return profile(*args, llvm::outs());
+  };
+}
+
+tool::Command tool::addPeak(CLI::App &app) {
+  auto seconds = std::make_shared<double>(0.3);
+  CLI::App *command = app.add_subcommand(
+      "peak", "Measure what one core can do at best, as JSON");
+  command->add_option("--seconds", *seconds, "Time for each of six figures")
+      ->capture_default_str();
+  return [seconds]() -> llvm::Error {
+    if (!(*seconds > 0 && *seconds <= 60))
+      return makeError(ExitCode::Usage,
+                       "--seconds must be above 0, at most 60");
+    return peak(*seconds, llvm::outs());
   };
 }

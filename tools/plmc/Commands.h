@@ -25,6 +25,8 @@ Command addInspect(CLI::App &app);
 Command addRun(CLI::App &app);
 Command addVerify(CLI::App &app);
 Command addBench(CLI::App &app);
+Command addProfile(CLI::App &app);
+Command addPeak(CLI::App &app);
 
 } // namespace plmc::tool
 

@@ -138,11 +138,11 @@ struct Tool {
 };
 
 Tool::Tool() {
-  commands = {{"compress", tool::addCompress(app)},
-              {"inspect", tool::addInspect(app)},
-              {"run", tool::addRun(app)},
-              {"verify", tool::addVerify(app)},
-              {"bench", tool::addBench(app)}};
+  commands = {
+      {"compress", tool::addCompress(app)}, {"inspect", tool::addInspect(app)},
+      {"run", tool::addRun(app)},           {"verify", tool::addVerify(app)},
+      {"bench", tool::addBench(app)},       {"profile", tool::addProfile(app)},
+      {"peak", tool::addPeak(app)}};
   app.set_version_flag("--version", "plmc " + versionText().str());
   app.require_subcommand(1);
   app.footer(
@@ -159,8 +159,8 @@ llvm::Error Tool::checkCommandName(const std::vector<std::string> &arguments) {
     names.push_back(name);
   if (arguments.empty())
     return makeError(ExitCode::Usage,
-                     "no command given: compress, inspect, run, verify or "
-                     "bench (plmc --help explains them)");
+                     "no command given: compress, inspect, run, verify, "
+                     "bench, profile or peak (plmc --help explains them)");
   const std::string &first = arguments.front();
   bool known = llvm::is_contained(names, first) || first == "--help" ||
                first == "-h" || first == "--version";

@@ -48,6 +48,9 @@ public:
     run(llvm::ArrayRef<HostTensor> inputs);
     /// The same without copying the outputs out, for timing.
     llvm::Error runInPlace(llvm::ArrayRef<HostTensor> inputs);
+    /// From now on, runs store a time stamp at their start and after each of
+    /// the model's steps, whose number the description gives.
+    llvm::Error profile(llvm::MutableArrayRef<uint64_t> ticks);
 
   private:
     friend class LoadedModel;

@@ -24,6 +24,11 @@
 // product with V runs over the keys alone. No key at all, or only keys with a
 // bias of -inf: the result is 0.
 //
+// In bf16 the panels hold words of two values, neighbours in the head of K, two
+// keys of V; the query rows of a tile are copied as codes, and the softmax
+// leaves codes in the strip, from its start. What is copied is rounded on the
+// way.
+//
 // A bias (relative positions, a window, a visible matrix) is [batch, heads,
 // length, length] in the batch's own positions, while rows are packed, kept
 // ones first. row_source leads from one to the other. Keys that lie side by
@@ -32,6 +37,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../VectorMath.h"
+#include "IntegerVectors.h"
 #include "Kernels.h"
 #include <limits>
 
@@ -39,10 +45,11 @@ using namespace mlir;
 using namespace plmc;
 
 std::string AttentionSpec::name() const {
-  return llvm::formatv("attention_h{0}_d{1}_v{2}_{3}_{4}_{5}_{6:x}{7}{8}",
+  return llvm::formatv("attention_h{0}_d{1}_v{2}_{3}_{4}_{5}_{6:x}{7}{8}{9}",
                        heads, headSize, valueSize, queryStride, keyStride,
                        valueStride, llvm::bit_cast<uint32_t>(scale),
-                       allKeys ? "_all" : "", bias ? "_bias" : "");
+                       allKeys ? "_all" : "", bias ? "_bias" : "",
+                       bf16 ? "_bf16" : "");
 }
 
 /// Rows of a strip: fewer than a full tile on wide machines, where the rows'
@@ -52,7 +59,8 @@ static int64_t stripRows(const TargetInfo &target) {
 }
 
 int64_t plmc::attentionScratchBytesPerRow(int64_t headSize, int64_t valueSize) {
-  // K panels, V panels (to a multiple of the widest panel), the strip.
+  // K panels, V panels (to a multiple of the widest panel), the strip. In bf16
+  // they are smaller; the query rows have the room that this leaves.
   int64_t floats = headSize + llvm::alignTo(valueSize, 64) + 8;
   return llvm::alignTo(floats, 16) * 4;
 }
@@ -64,16 +72,23 @@ class AttentionTask {
 public:
   AttentionTask(KernelBuilder &b, const AttentionSpec &spec)
       : b(b), spec(spec), width(b.target.panelWidth()), lanes(b.target.lanes),
-        vectors(b.target.panelVectors) {}
+        vectors(b.target.panelVectors),
+        headWords(llvm::divideCeil(spec.headSize, 2)),
+        keyRows(spec.bf16 ? headWords : spec.headSize) {}
 
   KernelBuilder &b;
   const AttentionSpec &spec;
   int64_t width, lanes, vectors;
+  int64_t headWords;            // bf16: words of a row of Q or K
+  int64_t keyRows;              // rows of a panel of K
   Value q, k, v, out;           // at the sequence's first row and the head
   Value rows, keys, paddedKeys; // paddedKeys: to a multiple of the panel
   Value kept;                   // rows that the mask keeps: seq_keys
-  Value keyPanels, valuePanels, strip;
+  Value keyPanels, valuePanels, strip, queryCodes;
   Value stripStride; // bytes
+  // bf16: words of a panel of V, to a multiple of a step of the product.
+  static constexpr int64_t wordsPerStep = 4;
+  Value valueWords;
   func::FuncOp softmax;
   // With a bias: at this sequence and head; the sources of its rows; the
   // source of its position 0; strides in elements.
@@ -84,6 +99,19 @@ public:
   void strips();
 
 private:
+  void storeKeyWords(Value source, Value target);
+  void packValuesBF16();
+  /// A vector of columns of value row `key`, as it is stored in a panel.
+  Value valueColumns(Value key, int64_t column);
+  /// The query rows of a tile as codes.
+  void encodeQueries(int64_t tile, Value row);
+  int64_t queryCodeBytes() const {
+    return llvm::alignTo(2 * headWords, lanes) * bf16CodeBytes(b.target);
+  }
+  /// Panel by panel of keys.
+  SmallVector<Value> scoreTile(int64_t tile, Value row, Value key);
+  /// Rows of the strip times panel `p` of the values.
+  SmallVector<Value> valueTile(int64_t tile, int64_t p);
   /// `tile` query rows from `row` on, through scores, softmax and values.
   void stripOf(int64_t tile, Value row);
   /// Adds the bias to the scores of query row `row`, in strip row `r`.
@@ -95,38 +123,135 @@ private:
 void AttentionTask::packKeys() {
   // Zero what the padding lanes of the last panel will read.
   b.ifThen(b.lt(keys, paddedKeys), [&] {
-    Value panel =
-        b.at(keyPanels, b.sub(paddedKeys, b.c(width)), spec.headSize * 4);
-    b.loop(b.c(0), b.c(spec.headSize * width), lanes,
+    Value panel = b.at(keyPanels, b.sub(paddedKeys, b.c(width)), keyRows * 4);
+    b.loop(b.c(0), b.c(keyRows * width), lanes,
            [&](Value i) { b.store(b.splat(0), b.at(panel, i)); });
   });
   b.loop(b.c(0), keys, 1, [&](Value key) {
     Value source = b.at(k, key, spec.keyStride * 4);
     Value lane = b.rem(key, b.c(width));
-    Value target =
-        b.at(b.at(keyPanels, b.sub(key, lane), spec.headSize * 4), lane);
+    Value target = b.at(b.at(keyPanels, b.sub(key, lane), keyRows * 4), lane);
+    if (spec.bf16)
+      return storeKeyWords(source, target);
     b.loop(b.c(0), b.c(spec.headSize), 1, [&](Value d) {
       b.store(b.load(b.f32, b.at(source, d)), b.at(target, d, width * 4));
     });
   });
 }
 
+void AttentionTask::storeKeyWords(Value source, Value target) {
+  IntegerVectors i(b);
+  auto halves = VectorType::get({lanes}, b.getI16Type());
+  auto words = VectorType::get({lanes / 2}, b.i32);
+  for (int64_t d = 0; d < spec.headSize; d += lanes) {
+    Value x =
+        b.loadVec(b.offset(source, d * 4), std::min(lanes, spec.headSize - d));
+    Value codes = emitBF16Codes(b, x);
+    if (codes.getType() != halves)
+      codes =
+          arith::TruncIOp::create(b, b.loc, halves, i.shr(i.bits(codes), 16));
+    codes = vector::BitCastOp::create(b, b.loc, words, codes);
+    for (int64_t w = 0; w < lanes / 2 && d / 2 + w < headWords; ++w)
+      b.store(vector::ExtractOp::create(b, b.loc, codes, w),
+              b.offset(target, (d / 2 + w) * width * 4));
+  }
+}
+
+Value AttentionTask::valueColumns(Value key, int64_t column) {
+  int64_t valid = std::clamp<int64_t>(spec.valueSize - column, 0, lanes);
+  if (!valid)
+    return b.splat(0);
+  Value row = b.at(v, key, spec.valueStride * 4);
+  return b.loadVec(b.offset(row, column * 4), valid);
+}
+
 void AttentionTask::packValues() {
+  if (spec.bf16)
+    return packValuesBF16();
   int64_t panels = llvm::divideCeil(spec.valueSize, width);
   b.loop(b.c(0), keys, 1, [&](Value key) {
-    Value source = b.at(v, key, spec.valueStride * 4);
     for (int64_t p = 0; p < panels; ++p) {
       Value panel = b.offset(b.at(valuePanels, key, width * 4),
                              b.mul(keys, p * width * 4));
-      for (int64_t i = 0; i < vectors; ++i) {
-        int64_t column = p * width + i * lanes;
-        int64_t valid = std::clamp<int64_t>(spec.valueSize - column, 0, lanes);
-        Value value =
-            valid ? b.loadVec(b.offset(source, column * 4), valid) : b.splat(0);
-        b.store(value, b.offset(panel, i * lanes * 4));
-      }
+      for (int64_t i = 0; i < vectors; ++i)
+        b.store(valueColumns(key, p * width + i * lanes),
+                b.offset(panel, i * lanes * 4));
     }
   });
+}
+
+void AttentionTask::packValuesBF16() {
+  IntegerVectors i(b);
+  int64_t panels = llvm::divideCeil(spec.valueSize, width);
+  auto forWord = [&](Value word, llvm::function_ref<Value(int64_t)> make) {
+    for (int64_t p = 0; p < panels; ++p)
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value panel = b.offset(valuePanels, b.mul(valueWords, p * width * 4));
+        b.store(make(p * width + v * lanes),
+                b.offset(b.at(panel, word, width * 4), v * lanes * 4));
+      }
+  };
+  auto low = [&](Value x) { return i.shr(emitRoundToBF16(b, x), 16); };
+  Value pairs = b.div(keys, b.c(2));
+  b.loop(b.c(0), pairs, 1, [&](Value word) {
+    Value key = b.mul(word, 2);
+    forWord(word, [&](int64_t column) -> Value {
+      Value high = emitRoundToBF16(b, valueColumns(b.add(key, 1), column));
+      return arith::OrIOp::create(b, b.loc, low(valueColumns(key, column)),
+                                  high);
+    });
+  });
+  b.ifThen(b.lt(b.mul(pairs, 2), keys), [&] {
+    forWord(pairs, [&](int64_t column) {
+      return low(valueColumns(b.sub(keys, b.c(1)), column));
+    });
+  });
+  // What fills the last step of the product; its weights are as good as 0.
+  b.loop(b.ceilDiv(keys, 2), valueWords, 1, [&](Value word) {
+    forWord(word, [&](int64_t) { return i.splat(0); });
+  });
+}
+
+void AttentionTask::encodeQueries(int64_t tile, Value row) {
+  for (int64_t r = 0; r < tile; ++r) {
+    Value source = b.at(q, b.add(row, r), spec.queryStride * 4);
+    for (int64_t d = 0; d < 2 * headWords; d += lanes) {
+      int64_t valid = std::clamp<int64_t>(spec.headSize - d, 0, lanes);
+      Value x = valid ? b.loadVec(b.offset(source, d * 4), valid) : b.splat(0);
+      b.store(emitBF16Codes(b, x),
+              b.offset(queryCodes,
+                       r * queryCodeBytes() + d * bf16CodeBytes(b.target)));
+    }
+  }
+}
+
+SmallVector<Value> AttentionTask::scoreTile(int64_t tile, Value row,
+                                            Value key) {
+  Value panel = b.at(keyPanels, key, keyRows * 4);
+  if (spec.bf16) {
+    int64_t unroll = headWords % 4 == 0 ? 4 : headWords % 2 == 0 ? 2 : 1;
+    return emitBF16Tile(b, {tile, queryCodes, b.c(queryCodeBytes()), panel,
+                            b.c(headWords), unroll});
+  }
+  SmallVector<Value> zeros(tile * vectors, b.splat(0));
+  return emitTile(b,
+                  {tile, b.at(q, row, spec.queryStride * 4),
+                   b.c(spec.queryStride * 4), panel, b.c(spec.headSize),
+                   spec.headSize},
+                  zeros);
+}
+
+SmallVector<Value> AttentionTask::valueTile(int64_t tile, int64_t p) {
+  if (spec.bf16)
+    return emitBF16Tile(
+        b, {tile, strip, stripStride,
+            b.offset(valuePanels, b.mul(valueWords, p * width * 4)), valueWords,
+            wordsPerStep});
+  SmallVector<Value> zeros(tile * vectors, b.splat(0));
+  return emitTile(b,
+                  {tile, strip, stripStride,
+                   b.offset(valuePanels, b.mul(keys, p * width * 4)), keys, -1},
+                  zeros);
 }
 
 Value AttentionTask::scaledBias(Value value) {
@@ -176,18 +301,11 @@ void AttentionTask::addBias(Value row, int64_t r) {
 }
 
 void AttentionTask::stripOf(int64_t tile, Value row) {
-  // Scores, panel by panel of keys.
-  Value query = b.at(q, row, spec.queryStride * 4);
+  if (spec.bf16)
+    encodeQueries(tile, row);
   Value factor = b.splat(spec.scale * 1.44269504f);
-  SmallVector<Value> zeros(tile * vectors, b.splat(0));
   b.loop(b.c(0), paddedKeys, width, [&](Value key) {
-    TileOperands operands{tile,
-                          query,
-                          b.c(spec.queryStride * 4),
-                          b.at(keyPanels, key, spec.headSize * 4),
-                          b.c(spec.headSize),
-                          spec.headSize};
-    SmallVector<Value> acc = emitTile(b, operands, zeros);
+    SmallVector<Value> acc = scoreTile(tile, row, key);
     for (int64_t r = 0; r < tile; ++r)
       for (int64_t i = 0; i < vectors; ++i)
         b.store(b.fmul(acc[r * vectors + i], factor),
@@ -218,11 +336,7 @@ void AttentionTask::stripOf(int64_t tile, Value row) {
 
   int64_t panels = llvm::divideCeil(spec.valueSize, width);
   for (int64_t p = 0; p < panels; ++p) {
-    TileOperands operands{
-        tile,        strip,
-        stripStride, b.offset(valuePanels, b.mul(keys, p * width * 4)),
-        keys,        -1};
-    SmallVector<Value> acc = emitTile(b, operands, zeros);
+    SmallVector<Value> acc = valueTile(tile, p);
     for (int64_t r = 0; r < tile; ++r)
       for (int64_t i = 0; i < vectors; ++i) {
         int64_t column = p * width + i * lanes;
@@ -249,12 +363,15 @@ void AttentionTask::strips() {
 
 } // namespace
 
-/// (scores : ptr; length) -> f32: turns a row of scores into 2^(s - max) and
-/// gives 1 / sum, or 0 if no score is above -inf. Built once a module.
-static func::FuncOp buildSoftmaxRow(KernelBuilder &b, ModuleOp module) {
-  if (auto known = module.lookupSymbol<func::FuncOp>("softmax_row"))
+/// (scores : ptr; length) -> f32: turns a row of scores into 2^(s - max), or
+/// the codes of that, and gives 1 / sum, or 0 if no score is above -inf. Built
+/// once a module.
+static func::FuncOp buildSoftmaxRow(KernelBuilder &b, ModuleOp module,
+                                    bool bf16) {
+  StringRef name = bf16 ? "softmax_row_bf16" : "softmax_row";
+  if (auto known = module.lookupSymbol<func::FuncOp>(name))
     return known;
-  auto func = b.beginFunction(module, "softmax_row", {b.ptr, b.i64}, {b.f32});
+  auto func = b.beginFunction(module, name, {b.ptr, b.i64}, {b.f32});
   func.setPrivate();
   Value row = func.getArgument(0), length = func.getArgument(1);
   int64_t lanes = b.target.lanes;
@@ -273,7 +390,11 @@ static func::FuncOp buildSoftmaxRow(KernelBuilder &b, ModuleOp module) {
                      [&](Value i, ValueRange carried) {
                        Value s = b.load(b.vf32, b.at(row, i));
                        Value p = emitExp2(b, b.fsub(s, max));
-                       b.store(p, b.at(row, i));
+                       if (bf16) // never beyond what has been read
+                         b.store(emitBF16Codes(b, p),
+                                 b.at(row, i, bf16CodeBytes(b.target)));
+                       else
+                         b.store(p, b.at(row, i));
                        return SmallVector<Value>{b.fadd(carried[0], p)};
                      });
   Value sum = b.reduceAdd(sums[0]);
@@ -283,7 +404,7 @@ static func::FuncOp buildSoftmaxRow(KernelBuilder &b, ModuleOp module) {
 
 func::FuncOp plmc::buildAttention(KernelBuilder &b, ModuleOp module,
                                   const AttentionSpec &spec) {
-  func::FuncOp softmax = buildSoftmaxRow(b, module);
+  func::FuncOp softmax = buildSoftmaxRow(b, module, spec.bf16);
   SmallVector<Type> types(7, b.ptr);
   types.append({b.i64, b.i64});
   if (spec.bias)
@@ -314,10 +435,14 @@ func::FuncOp plmc::buildAttention(KernelBuilder &b, ModuleOp module,
     task.keys = spec.allKeys ? task.rows : task.kept;
     task.paddedKeys = b.mul(b.ceilDiv(task.keys, width), width);
     task.keyPanels = scratch;
-    task.valuePanels = b.at(scratch, task.paddedKeys, spec.headSize * 4);
+    task.valuePanels = b.at(scratch, task.paddedKeys, task.keyRows * 4);
+    constexpr int64_t step = AttentionTask::wordsPerStep;
+    task.valueWords = b.mul(b.ceilDiv(task.keys, 2 * step), step);
     task.strip = b.at(task.valuePanels, task.paddedKeys,
                       llvm::alignTo(spec.valueSize, width) * 4);
     task.stripStride = b.mul(task.paddedKeys, 4);
+    task.queryCodes =
+        b.offset(task.strip, b.mul(task.stripStride, stripRows(b.target)));
     if (spec.bias) {
       task.bias =
           b.at(func.getArgument(9), b.add(b.mul(sequence, func.getArgument(12)),

@@ -28,15 +28,12 @@
 // beside signed rows. The offset is taken off afterwards: the sum of the codes
 // of the row, times 128. All of it exact in 32 bits up to K = 2^16.
 //
-// A row stands for scale * code + shift, shift the middle of its range: the
-// residual stream has outliers on one side, GELU has only one side. (MiniLM on
-// STS-B: mean cosine 0.9989; 0.9973 with a scale alone.) The shift meets the
-// sums of the weight's columns, a row of f32 behind the scales.
+// Rows: EncodeRows.cpp.
 //
 //===----------------------------------------------------------------------===//
 
 #include "DotProduct.h"
-#include "mlir/Dialect/Math/IR/Math.h"
+#include "IntegerVectors.h"
 
 using namespace mlir;
 using namespace plmc;
@@ -59,227 +56,34 @@ std::string DotFormat::name() const {
   return block ? text + "b" + std::to_string(block) : text;
 }
 
-//===----------------------------------------------------------------------===//
-// Rows
-//===----------------------------------------------------------------------===//
-
-/// True if a vector of a tile holds two partial sums of each column.
-static bool halvesColumns(const TargetInfo &target, const DotFormat &format) {
-  return format.isInt() && !target.dotInt8;
+bool DotFormat::halvesColumns(const TargetInfo &target) const {
+  return isInt() && !target.dotInt8;
 }
 
-static bool hasInstruction(const TargetInfo &target, const DotFormat &format) {
-  return format.isInt() ? target.dotInt8 : target.dotBF16;
+bool DotFormat::hasInstruction(const TargetInfo &target) const {
+  return isInt() ? target.dotInt8 : target.dotBF16;
 }
 
-static EncodedRow layoutOf(const DotFormat &format, int64_t k,
-                           int64_t codeBytes) {
-  EncodedRow row;
-  row.codeBytes = codeBytes;
-  if (format.isInt())
-    row.codes = llvm::alignTo(row.sums + 4 * format.blocks(k), 64);
-  row.stride = row.codes + llvm::alignTo(llvm::alignTo(k, 8) * codeBytes, 64);
-  return row;
+int64_t plmc::dotTileRows(const TargetInfo &target) {
+  return target.lanes == 16 ? std::min<int64_t>(target.tileRows, 12)
+                            : target.tileRows;
 }
-
-EncodedRow EncodedRow::of(const TargetInfo &target, const DotFormat &format,
-                          int64_t k) {
-  bool words = hasInstruction(target, format);
-  return layoutOf(format, k,
-                  format.isInt() ? (words ? 1 : 2) : (words ? 2 : 4));
-}
-
-int64_t plmc::encodedRowBytes(const DotFormat &format, int64_t k) {
-  return layoutOf(format, k, format.isInt() ? 2 : 4).stride;
-}
-
-namespace {
-
-/// Vectors of `lanes` integers, for the code below.
-struct Integers {
-  explicit Integers(KernelBuilder &b)
-      : b(b), vi32(VectorType::get({b.target.lanes}, b.i32)) {}
-
-  KernelBuilder &b;
-  VectorType vi32;
-
-  Value splat(int64_t value) {
-    return arith::ConstantOp::create(
-        b, b.loc, DenseElementsAttr::get(vi32, int32_t(value)));
-  }
-  Value bits(Value vector) {
-    return arith::BitcastOp::create(b, b.loc, vi32, vector);
-  }
-  Value floats(Value vector) {
-    return arith::BitcastOp::create(b, b.loc, b.vf32, vector);
-  }
-  Value add(Value x, Value y) { return arith::AddIOp::create(b, b.loc, x, y); }
-  Value bitAnd(Value x, Value y) {
-    return arith::AndIOp::create(b, b.loc, x, y);
-  }
-  Value shr(Value x, int64_t n) {
-    return arith::ShRUIOp::create(b, b.loc, x, splat(n));
-  }
-  Value shl(Value x, int64_t n) {
-    return arith::ShLIOp::create(b, b.loc, x, splat(n));
-  }
-};
-
-} // namespace
-
-/// The nearest bfloat16 in the upper half of each word, ties to even.
-static Value roundToBF16(KernelBuilder &b, Value x) {
-  Integers i(b);
-  Value bits = i.bits(x);
-  Value odd = i.bitAnd(i.shr(bits, 16), i.splat(1));
-  Value rounded = i.bitAnd(i.add(i.add(bits, i.splat(0x7fff)), odd),
-                           i.splat(int32_t(0xffff0000u)));
-  Value isNaN =
-      arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::UNO, x, x);
-  // Rounding could turn a NaN into an infinity: keep its upper half, quiet.
-  Value quiet = i.splat(0x7fc00000);
-  return b.select(isNaN, quiet, rounded);
-}
-
-static void encodeBF16(KernelBuilder &b, Value x, Value target, int64_t k,
-                       const EncodedRow &layout) {
-  Integers i(b);
-  auto narrow = VectorType::get({b.target.lanes}, b.getI16Type());
-  // Past the end of a row there is room up to the next multiple of 64 bytes.
-  b.forColumns(k, [&](Value column, int64_t valid) {
-    Value bits = roundToBF16(b, b.loadVec(b.at(x, column), valid));
-    Value at = b.at(target, column, layout.codeBytes);
-    if (layout.codeBytes == 4)
-      b.store(i.floats(bits), at);
-    else
-      b.store(arith::TruncIOp::create(b, b.loc, narrow, i.shr(bits, 16)), at);
-  });
-}
-
-/// A mask of the first `valid` lanes.
-static Value lanesBelow(KernelBuilder &b, int64_t valid) {
-  SmallVector<bool> lanes;
-  for (int64_t lane = 0; lane < b.target.lanes; ++lane)
-    lanes.push_back(lane < valid);
-  return arith::ConstantOp::create(
-      b, b.loc,
-      DenseElementsAttr::get(VectorType::get({b.target.lanes}, b.i1), lanes));
-}
-
-static void encodeInt8(KernelBuilder &b, Value x, Value row, int64_t k,
-                       const DotFormat &format, const EncodedRow &layout) {
-  Integers i(b);
-  // The range; and a sum of x * 0, which is NaN unless all are finite. Lanes
-  // past the end repeat the first value. Minima are maxima of -x.
-  Value first = b.broadcast(b.load(b.f32, x));
-  auto negative = [&](Value value) { return b.fsub(b.splat(0), value); };
-  auto found = b.forColumns(
-      k, ValueRange{first, negative(first), b.splat(0)},
-      [&](Value column, int64_t valid, ValueRange carried) {
-        Value value = b.loadVec(b.at(x, column), valid);
-        Value sum = b.fma(value, b.splat(0), carried[2]);
-        if (valid < b.target.lanes)
-          value = b.select(lanesBelow(b, valid), value, first);
-        return SmallVector<Value>{b.fmax(carried[0], value),
-                                  b.fmax(carried[1], negative(value)), sum};
-      });
-  Value max = b.reduceMax(found[0]);
-  Value min = b.fsub(b.f(0), b.reduceMax(found[1]));
-  Value range = b.fsub(max, min), check = b.reduceAdd(found[2]);
-  Value middle = b.fadd(b.fmul(b.f(0.5f), min), b.fmul(b.f(0.5f), max));
-  // An infinite range is no number either.
-  check = b.fma(range, b.f(0), check);
-  b.store(b.fadd(b.fmul(range, b.f(1.0f / 254.0f)), check),
-          b.offset(row, layout.scale));
-  b.store(b.fadd(middle, check), b.offset(row, layout.shift));
-  Value some =
-      arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OGT, range, b.f(0));
-  Value inverse = b.broadcast(b.select(some, b.fdiv(b.f(254), range), b.f(0)));
-  Value shift = b.broadcast(middle);
-
-  auto narrow = VectorType::get(
-      {b.target.lanes}, layout.codeBytes == 1 ? Type(b.i8) : b.getI16Type());
-  Value codes = b.offset(row, layout.codes);
-  auto encode = [&](Value column, int64_t valid, Value sum) -> Value {
-    Value value =
-        b.fmul(b.fsub(b.loadVec(b.at(x, column), valid), shift), inverse);
-    if (valid < b.target.lanes) // what pads the row has the code 0
-      value = b.select(lanesBelow(b, valid), value, b.splat(0));
-    // NaN becomes -127 here; the row's scale carries it.
-    value = arith::MinNumFOp::create(b, b.loc, b.fmax(value, b.splat(-127)),
-                                     b.splat(127));
-    Value rounded = math::RoundEvenOp::create(b, b.loc, value);
-    Value code = arith::FPToSIOp::create(b, b.loc, i.vi32, rounded);
-    b.store(arith::TruncIOp::create(b, b.loc, narrow, code),
-            b.at(codes, column, layout.codeBytes));
-    return i.add(sum, code);
-  };
-  auto storeSum = [&](Value sum, Value block) {
-    Value total =
-        vector::ReductionOp::create(b, b.loc, vector::CombiningKind::ADD, sum);
-    b.store(total, b.offset(b.at(row, block), layout.sums));
-  };
-  if (!format.block) {
-    auto sums = b.forColumns(
-        k, ValueRange{i.splat(0)},
-        [&](Value column, int64_t valid, ValueRange carried) {
-          return SmallVector<Value>{encode(column, valid, carried[0])};
-        });
-    storeSum(sums[0], b.c(0));
-    return;
-  }
-  b.loop(b.c(0), b.c(format.blocks(k)), 1, [&](Value block) {
-    Value first = b.mul(block, format.block);
-    auto sums = b.loop(
-        first, b.add(first, format.block), b.target.lanes,
-        ValueRange{i.splat(0)}, [&](Value column, ValueRange carried) {
-          return SmallVector<Value>{encode(column, b.target.lanes, carried[0])};
-        });
-    storeSum(sums[0], block);
-  });
-}
-
-func::FuncOp plmc::buildEncodeRows(KernelBuilder &b, ModuleOp module,
-                                   const DotFormat &format, int64_t k) {
-  // The bits of the weight do not show in the rows.
-  std::string name =
-      format.isInt()
-          ? llvm::formatv("encode_int8_{0}_{1}", k, format.block).str()
-          : llvm::formatv("encode_bf16_{0}", k).str();
-  auto func = b.beginFunction(module, name, {b.ptr, b.ptr, b.i64, b.i64});
-  func.setPrivate();
-  EncodedRow layout = EncodedRow::of(b.target, format, k);
-  b.loop(func.getArgument(2), func.getArgument(3), 1, [&](Value row) {
-    Value x = b.at(func.getArgument(0), row, k * 4);
-    Value target = b.at(func.getArgument(1), row, layout.stride);
-    // What pads the last word has to be 0 (and finite, in bf16).
-    if (int64_t padded = llvm::alignTo(k, 8); padded != k)
-      for (int64_t column = k; column < padded; ++column) {
-        Value at = b.offset(target, layout.codes + column * layout.codeBytes);
-        b.store(layout.codeBytes == 1
-                    ? Value(arith::ConstantIntOp::create(b, b.loc, 0, 8))
-                : layout.codeBytes == 2
-                    ? Value(arith::ConstantIntOp::create(b, b.loc, 0, 16))
-                    : Value(arith::ConstantIntOp::create(b, b.loc, 0, 32)),
-                at);
-      }
-    if (format.isInt())
-      encodeInt8(b, x, target, k, format, layout);
-    else
-      encodeBF16(b, x, b.offset(target, layout.codes), k, layout);
-  });
-  b.endFunction();
-  return func;
-}
-
-//===----------------------------------------------------------------------===//
-// Tiles
-//===----------------------------------------------------------------------===//
 
 int64_t plmc::dotTileColumns(const TargetInfo &target,
                              const DotFormat &format) {
   int64_t columns = target.panelWidth();
-  return halvesColumns(target, format) ? columns / 2 : columns;
+  return format.halvesColumns(target) ? columns / 2 : columns;
+}
+
+/// 0 2 4 ... and 1 3 5 ..., `lanes` each.
+static std::pair<SmallVector<int64_t>, SmallVector<int64_t>>
+evenAndOddLanes(int64_t lanes) {
+  SmallVector<int64_t> even, odd;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    even.push_back(2 * lane);
+    odd.push_back(2 * lane + 1);
+  }
+  return {even, odd};
 }
 
 namespace {
@@ -287,18 +91,19 @@ namespace {
 /// Emits the sums over one range of words.
 class DotLoop {
 public:
-  DotLoop(KernelBuilder &b, const DotTile &tile)
-      : b(b), i(b), tile(tile),
-        layout(EncodedRow::of(b.target, tile.format, tile.k)),
+  /// `rows`: where the codes of each row begin.
+  DotLoop(KernelBuilder &b, const DotFormat &format, Value panel,
+          int64_t panelWidth, ArrayRef<Value> rows)
+      : b(b), i(b), format(format), panel(panel), rows(rows),
         lanes(b.target.lanes), vectors(b.target.panelVectors),
-        rowBytes(tile.panelWidth * 4),
-        words(hasInstruction(b.target, tile.format)) {
-    for (int64_t r = 0; r < tile.rows; ++r)
-      rows.push_back(b.offset(tile.x, r * layout.stride + layout.codes));
-  }
+        rowBytes(panelWidth * 4),
+        codeBytes(EncodedRow::of(b.target, format, 1).codeBytes),
+        words(format.hasInstruction(b.target)) {}
 
   /// Adds words [first, first + count) to `acc`, [rows][vectors].
   SmallVector<Value> run(Value first, int64_t count, ArrayRef<Value> acc);
+  SmallVector<Value> run(Value first, Value last, int64_t unroll,
+                         ArrayRef<Value> acc);
 
 private:
   void step(Value word, int64_t ahead, SmallVectorImpl<Value> &acc);
@@ -322,20 +127,20 @@ private:
   }
 
   KernelBuilder &b;
-  Integers i;
-  const DotTile &tile;
-  EncodedRow layout;
-  int64_t lanes, vectors, rowBytes;
-  bool words;
+  IntegerVectors i;
+  const DotFormat format;
+  Value panel;
   SmallVector<Value> rows;
+  int64_t lanes, vectors, rowBytes, codeBytes;
+  bool words;
 };
 
 } // namespace
 
 Value DotLoop::broadcastCodes(int64_t r, Value word, int64_t ahead, Type scalar,
                               VectorType vector) {
-  int64_t wordBytes = tile.format.wordSize() * layout.codeBytes;
-  Value at = b.offset(b.at(rows[r], word, wordBytes), ahead * layout.codeBytes);
+  int64_t wordBytes = format.wordSize() * codeBytes;
+  Value at = b.offset(b.at(rows[r], word, wordBytes), ahead * codeBytes);
   int64_t count = vector.getNumElements() * vector.getElementTypeBitWidth() /
                   scalar.getIntOrFloatBitWidth();
   auto type = VectorType::get({count}, scalar);
@@ -348,7 +153,7 @@ Value DotLoop::broadcastCodes(int64_t r, Value word, int64_t ahead, Type scalar,
 void DotLoop::intWords(Value panel, Value word, int64_t ahead,
                        SmallVectorImpl<Value> &acc) {
   auto bytes = VectorType::get({lanes * 4}, b.i8);
-  int64_t parts = tile.format.bits <= 4 ? 2 : 1;
+  int64_t parts = format.bits <= 4 ? 2 : 1;
   for (int64_t part = 0; part < parts; ++part) {
     SmallVector<Value> weights;
     for (int64_t v = 0; v < vectors; ++v) {
@@ -361,9 +166,9 @@ void DotLoop::intWords(Value panel, Value word, int64_t ahead,
       Value half = i.bitAnd(part ? i.shr(both, 4) : both, i.splat(0x0f0f0f0f));
       weights.push_back(vector::BitCastOp::create(b, b.loc, bytes, half));
     }
-    for (int64_t r = 0; r < tile.rows; ++r) {
-      Value x = broadcastCodes(
-          r, word, ahead * tile.format.wordSize() + part * 4, b.i32, bytes);
+    for (int64_t r = 0; r < int64_t(rows.size()); ++r) {
+      Value x = broadcastCodes(r, word, ahead * format.wordSize() + part * 4,
+                               b.i32, bytes);
       for (int64_t v = 0; v < vectors; ++v) {
         Value &sum = acc[r * vectors + v];
         sum =
@@ -378,24 +183,21 @@ void DotLoop::intPairs(Value panel, Value word, int64_t ahead,
   auto bytes = VectorType::get({lanes * 2}, b.i8);
   auto halves = VectorType::get({lanes * 2}, b.getI16Type());
   auto wide = VectorType::get({lanes * 2}, b.i32);
-  SmallVector<int64_t> even, odd;
-  for (int64_t lane = 0; lane < lanes; ++lane) {
-    even.push_back(2 * lane);
-    odd.push_back(2 * lane + 1);
-  }
+  auto [evenLanes, oddLanes] = evenAndOddLanes(lanes);
   // LLVM makes one vpmaddwd of this.
   auto multiplyAddPairs = [&](Value x, Value y) {
     Value product = arith::MulIOp::create(
         b, b.loc, arith::ExtSIOp::create(b, b.loc, wide, x),
         arith::ExtSIOp::create(b, b.loc, wide, y));
-    return i.add(vector::ShuffleOp::create(b, b.loc, product, product, even),
-                 vector::ShuffleOp::create(b, b.loc, product, product, odd));
+    return i.add(
+        vector::ShuffleOp::create(b, b.loc, product, product, evenLanes),
+        vector::ShuffleOp::create(b, b.loc, product, product, oddLanes));
   };
   auto constant = [&](int8_t value) {
     return arith::ConstantOp::create(b, b.loc,
                                      DenseElementsAttr::get(bytes, value));
   };
-  int64_t parts = tile.format.bits <= 4 ? 2 : 1;
+  int64_t parts = format.bits <= 4 ? 2 : 1;
   for (int64_t part = 0; part < parts; ++part) {
     SmallVector<Value> weights;
     for (int64_t v = 0; v < vectors; ++v) {
@@ -408,9 +210,9 @@ void DotLoop::intPairs(Value panel, Value word, int64_t ahead,
       }
       weights.push_back(arith::ExtUIOp::create(b, b.loc, halves, narrow));
     }
-    for (int64_t r = 0; r < tile.rows; ++r) {
-      Value x = broadcastCodes(
-          r, word, ahead * tile.format.wordSize() + part * 4, b.i64, halves);
+    for (int64_t r = 0; r < int64_t(rows.size()); ++r) {
+      Value x = broadcastCodes(r, word, ahead * format.wordSize() + part * 4,
+                               b.i64, halves);
       for (int64_t v = 0; v < vectors; ++v) {
         Value &sum = acc[r * vectors + v];
         sum = i.add(sum, multiplyAddPairs(weights[v], x));
@@ -425,9 +227,8 @@ void DotLoop::bf16Words(Value panel, Value word, int64_t ahead,
   SmallVector<Value> weights;
   for (int64_t v = 0; v < vectors; ++v)
     weights.push_back(b.load(values, b.offset(panel, v * lanes * 4)));
-  for (int64_t r = 0; r < tile.rows; ++r) {
-    Value x =
-        broadcastCodes(r, word, ahead * tile.format.wordSize(), b.i32, values);
+  for (int64_t r = 0; r < int64_t(rows.size()); ++r) {
+    Value x = broadcastCodes(r, word, ahead * format.wordSize(), b.i32, values);
     for (int64_t v = 0; v < vectors; ++v) {
       Value &sum = acc[r * vectors + v];
       sum = intrinsic("llvm.x86.avx512bf16.dpbf16ps", b.vf32,
@@ -446,9 +247,9 @@ void DotLoop::bf16Floats(Value panel, Value word, int64_t ahead,
           i.floats(half ? i.bitAnd(both, i.splat(int32_t(0xffff0000u)))
                         : i.shl(both, 16)));
     }
-    for (int64_t r = 0; r < tile.rows; ++r) {
-      Value x = broadcastCodes(r, word, ahead * tile.format.wordSize() + half,
-                               b.f32, b.vf32);
+    for (int64_t r = 0; r < int64_t(rows.size()); ++r) {
+      Value x = broadcastCodes(r, word, ahead * format.wordSize() + half, b.f32,
+                               b.vf32);
       for (int64_t v = 0; v < vectors; ++v)
         acc[r * vectors + v] = b.fma(x, weights[v], acc[r * vectors + v]);
     }
@@ -456,8 +257,8 @@ void DotLoop::bf16Floats(Value panel, Value word, int64_t ahead,
 }
 
 void DotLoop::step(Value word, int64_t ahead, SmallVectorImpl<Value> &acc) {
-  Value panel = b.offset(b.at(tile.panel, word, rowBytes), ahead * rowBytes);
-  if (tile.format.isInt())
+  Value panel = b.offset(b.at(this->panel, word, rowBytes), ahead * rowBytes);
+  if (format.isInt())
     words ? intWords(panel, word, ahead, acc)
           : intPairs(panel, word, ahead, acc);
   else
@@ -471,77 +272,97 @@ SmallVector<Value> DotLoop::run(Value first, int64_t count,
   for (int64_t candidate : {4, 2})
     if (unroll == 1 && count % candidate == 0)
       unroll = candidate;
-  if (tile.format.wordSize() == 8)
+  if (format.wordSize() == 8)
     unroll = std::min<int64_t>(unroll, 2);
   // LLVM would reorder the sums of several steps, and spill.
-  if (halvesColumns(b.target, tile.format))
+  if (format.halvesColumns(b.target))
     unroll = 1;
-  return b.loop(first, b.add(first, count), unroll, init,
-                [&](Value word, ValueRange carried) {
-                  SmallVector<Value> acc(carried);
-                  for (int64_t u = 0; u < unroll; ++u)
-                    step(word, u, acc);
-                  return acc;
-                });
+  return run(first, b.add(first, count), unroll, init);
+}
+
+SmallVector<Value> DotLoop::run(Value first, Value last, int64_t unroll,
+                                ArrayRef<Value> init) {
+  return b.loop(first, last, unroll, init, [&](Value word, ValueRange carried) {
+    SmallVector<Value> acc(carried);
+    for (int64_t u = 0; u < unroll; ++u)
+      step(word, u, acc);
+    return acc;
+  });
 }
 
 /// Two vectors of partial sums, (a0 a0' a1 a1' ...) and (b0 b0' ...), as one of
 /// sums (a0 a1 ... b0 b1 ...).
 static Value addPartials(KernelBuilder &b, Value first, Value second) {
-  int64_t lanes = b.target.lanes;
-  SmallVector<int64_t> even, odd;
-  for (int64_t lane = 0; lane < lanes; ++lane) {
-    even.push_back(2 * lane);
-    odd.push_back(2 * lane + 1);
-  }
+  auto [even, odd] = evenAndOddLanes(b.target.lanes);
   return arith::AddIOp::create(
       b, b.loc, vector::ShuffleOp::create(b, b.loc, first, second, even),
       vector::ShuffleOp::create(b, b.loc, first, second, odd));
 }
 
+/// What takes the offset of the weights off the sums of a row: minus the sum of
+/// its codes, times the offset; of two partial sums only the first starts so.
+static Value startOfSum(KernelBuilder &b, const DotFormat &format,
+                        Value codes) {
+  IntegerVectors i(b);
+  Value offset = arith::MulIOp::create(
+      b, b.loc, codes,
+      arith::ConstantIntOp::create(b, b.loc, format.bits <= 4 ? -8 : -128, 32));
+  Value all = vector::BroadcastOp::create(b, b.loc, i.vi32, offset);
+  if (!format.halvesColumns(b.target))
+    return all;
+  SmallVector<int32_t> first(b.target.lanes, 0);
+  for (int64_t lane = 0; lane < b.target.lanes; lane += 2)
+    first[lane] = -1;
+  return i.bitAnd(
+      all, arith::ConstantOp::create(
+               b, b.loc, DenseElementsAttr::get(i.vi32, ArrayRef(first))));
+}
+
 SmallVector<Value> plmc::emitDotTile(KernelBuilder &b, const DotTile &tile) {
   const DotFormat &format = tile.format;
-  DotLoop loop(b, tile);
+  EncodedRow layout = EncodedRow::of(b.target, format, tile.k);
+  SmallVector<Value> rows;
+  for (int64_t r = 0; r < tile.rows; ++r)
+    rows.push_back(b.offset(tile.x, r * layout.stride + layout.codes));
+  DotLoop loop(b, format, tile.panel, tile.panelWidth, rows);
   int64_t vectors = b.target.panelVectors, lanes = b.target.lanes;
   if (!format.isInt()) {
-    SmallVector<Value> zeros(tile.rows * vectors, b.splat(0));
-    return loop.run(b.c(0), format.words(tile.k), zeros);
+    SmallVector<Value> start;
+    for (int64_t r = 0; r < tile.rows; ++r)
+      for (int64_t v = 0; v < vectors; ++v)
+        start.push_back(tile.bias.empty() ? b.splat(0) : tile.bias[v]);
+    return loop.run(b.c(0), format.words(tile.k), start);
   }
 
-  Integers i(b);
-  EncodedRow layout = EncodedRow::of(b.target, format, tile.k);
   int64_t columns = dotTileColumns(b.target, format) / lanes;
-  bool halves = halvesColumns(b.target, format);
+  bool halves = format.halvesColumns(b.target);
   int64_t blocks = format.blocks(tile.k);
   int64_t blockWords = format.words(format.block ? format.block : tile.k);
-  SmallVector<Value> zeros(tile.rows * vectors, i.splat(0));
 
   auto addBlock = [&](Value block, ArrayRef<Value> totals) {
-    SmallVector<Value> sums =
-        loop.run(b.mul(block, blockWords), blockWords, zeros);
-    SmallVector<Value> result;
+    SmallVector<Value> start;
     for (int64_t r = 0; r < tile.rows; ++r) {
       Value codes = b.load(b.i32, b.offset(b.at(tile.x, block),
                                            r * layout.stride + layout.sums));
-      Value offset =
-          arith::MulIOp::create(b, b.loc, codes,
-                                arith::ConstantIntOp::create(
-                                    b, b.loc, format.bits <= 4 ? 8 : 128, 32));
-      Value offsets = vector::BroadcastOp::create(b, b.loc, i.vi32, offset);
+      start.append(vectors, startOfSum(b, format, codes));
+    }
+    SmallVector<Value> sums =
+        loop.run(b.mul(block, blockWords), blockWords, start);
+    SmallVector<Value> scales, result;
+    for (int64_t v = 0; v < columns; ++v)
+      scales.push_back(
+          b.load(b.vf32, b.offset(b.at(tile.scales, block, tile.panelWidth * 4),
+                                  v * lanes * 4)));
+    for (int64_t r = 0; r < tile.rows; ++r)
       for (int64_t v = 0; v < columns; ++v) {
         Value sum = halves ? addPartials(b, sums[r * vectors + 2 * v],
                                          sums[r * vectors + 2 * v + 1])
                            : sums[r * vectors + v];
-        sum = arith::SubIOp::create(b, b.loc, sum, offsets);
         Value value = arith::SIToFPOp::create(b, b.loc, b.vf32, sum);
-        Value scale = b.load(
-            b.vf32, b.offset(b.at(tile.scales, block, tile.panelWidth * 4),
-                             v * lanes * 4));
-        result.push_back(totals.empty()
-                             ? b.fmul(value, scale)
-                             : b.fma(value, scale, totals[r * columns + v]));
+        result.push_back(
+            totals.empty() ? b.fmul(value, scales[v])
+                           : b.fma(value, scales[v], totals[r * columns + v]));
       }
-    }
     return result;
   };
   SmallVector<Value> totals;
@@ -554,6 +375,11 @@ SmallVector<Value> plmc::emitDotTile(KernelBuilder &b, const DotTile &tile) {
                       return addBlock(block, SmallVector<Value>(carried));
                     });
   }
+  SmallVector<Value> columnSums;
+  for (int64_t v = 0; v < columns; ++v)
+    columnSums.push_back(
+        b.load(b.vf32, b.offset(tile.scales,
+                                blocks * tile.panelWidth * 4 + v * lanes * 4)));
   for (int64_t r = 0; r < tile.rows; ++r) {
     auto ofRow = [&](int64_t part) {
       return b.broadcast(
@@ -561,12 +387,23 @@ SmallVector<Value> plmc::emitDotTile(KernelBuilder &b, const DotTile &tile) {
     };
     Value scale = ofRow(layout.scale), shift = ofRow(layout.shift);
     for (int64_t v = 0; v < columns; ++v) {
-      Value sum =
-          b.load(b.vf32, b.offset(tile.scales, blocks * tile.panelWidth * 4 +
-                                                   v * lanes * 4));
+      Value rest = tile.bias.empty()
+                       ? b.fmul(shift, columnSums[v])
+                       : b.fma(shift, columnSums[v], tile.bias[v]);
       Value &total = totals[r * columns + v];
-      total = b.fma(total, scale, b.fmul(shift, sum));
+      total = b.fma(total, scale, rest);
     }
   }
   return totals;
+}
+
+SmallVector<Value> plmc::emitBF16Tile(KernelBuilder &b, const BF16Tile &tile) {
+  DotFormat format;
+  format.precision = plm::Precision::BF16;
+  SmallVector<Value> rows;
+  for (int64_t r = 0; r < tile.rows; ++r)
+    rows.push_back(b.offset(tile.x, b.mul(tile.stride, r)));
+  DotLoop loop(b, format, tile.panel, b.target.panelWidth(), rows);
+  SmallVector<Value> zeros(tile.rows * b.target.panelVectors, b.splat(0));
+  return loop.run(b.c(0), tile.words, tile.unroll, zeros);
 }

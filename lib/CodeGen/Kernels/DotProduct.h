@@ -22,6 +22,10 @@ struct DotFormat {
 
   static std::optional<DotFormat> of(plk::WeightOp weight);
   bool isInt() const { return precision == plm::Precision::Int8; }
+  /// The target has an instruction for words of this format.
+  bool hasInstruction(const TargetInfo &target) const;
+  /// A vector of a tile holds two partial sums of each column.
+  bool halvesColumns(const TargetInfo &target) const;
   /// Values of K in a word of a panel.
   int64_t wordSize() const;
   /// Words of a column.
@@ -49,6 +53,18 @@ struct EncodedRow {
 mlir::func::FuncOp buildEncodeRows(KernelBuilder &b, mlir::ModuleOp module,
                                    const DotFormat &format, int64_t k);
 
+/// The nearest bfloat16, ties to even, in the upper half of each word.
+Value emitRoundToBF16(KernelBuilder &b, Value x);
+
+/// The same as what a row of codes is made of: vector<lanes x i16> where the
+/// target has the instruction, else vector<lanes x f32>.
+Value emitBF16Codes(KernelBuilder &b, Value x);
+int64_t bf16CodeBytes(const TargetInfo &target);
+
+/// Rows of a register tile. One less than what the registers hold for f32: the
+/// weights are loaded further ahead of their use here, and one more would
+/// spill.
+int64_t dotTileRows(const TargetInfo &target);
 /// Columns of a register tile; they divide the width of a panel.
 int64_t dotTileColumns(const TargetInfo &target, const DotFormat &format);
 
@@ -62,9 +78,22 @@ struct DotTile {
   /// int8 only: the scales of the first block, at the tile's first column; the
   /// other blocks follow, then the sums of the columns.
   Value scales;
+  /// A vector of each column vector of the tile, or none.
+  llvm::SmallVector<Value> bias = {};
 };
-/// The products as f32, [rows][dotTileColumns / lanes] vectors, row major.
+/// The products, with the bias, as f32, [rows][dotTileColumns / lanes] vectors,
+/// row major.
 llvm::SmallVector<Value> emitDotTile(KernelBuilder &b, const DotTile &tile);
+
+/// A register tile of `rows` rows of bf16 codes (emitBF16Codes) that lie
+/// `stride` bytes apart, and a panel of `words` words (a value) of the target's
+/// width, two values of K each. `words` is a multiple of `unroll`.
+struct BF16Tile {
+  int64_t rows = 0;
+  Value x, stride, panel, words;
+  int64_t unroll = 1;
+};
+llvm::SmallVector<Value> emitBF16Tile(KernelBuilder &b, const BF16Tile &tile);
 
 } // namespace plmc
 

@@ -46,7 +46,8 @@ struct LinearSpec {
   std::optional<DotFormat> dot;
   bool bias = false, residual = false;
   std::optional<plm::ActivationKind> activation;
-  /// Columns of a register tile, and how many tiles there are.
+  /// Rows and columns of a register tile, and how many tiles of columns.
+  int64_t tileRows(const TargetInfo &target) const;
   int64_t tileColumns(const TargetInfo &target) const;
   int64_t numTiles(const TargetInfo &target) const {
     return llvm::divideCeil(n, tileColumns(target));
@@ -91,6 +92,8 @@ struct AttentionSpec {
   bool allKeys = false;
   /// A bias is added to the scores.
   bool bias = false;
+  /// The products are in bf16.
+  bool bf16 = false;
   std::string name() const;
 };
 /// Bytes of scratch memory a thread needs are (maxRows + 64) * this.

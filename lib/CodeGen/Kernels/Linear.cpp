@@ -51,6 +51,10 @@ std::string LinearSpec::name() const {
   return text;
 }
 
+int64_t LinearSpec::tileRows(const TargetInfo &target) const {
+  return dot ? dotTileRows(target) : target.tileRows;
+}
+
 int64_t LinearSpec::tileColumns(const TargetInfo &target) const {
   return dot ? dotTileColumns(target, *dot) : target.panelWidth();
 }
@@ -214,16 +218,10 @@ static SmallVector<Value> emitDot(KernelBuilder &b, const LinearSpec &spec,
                func.getArgument(0),
                func.getArgument(1),
                spec.dot->isInt() ? Value(func.getArgument(5)) : Value()};
-  SmallVector<Value> acc = emitDotTile(b, tile);
-  if (!spec.bias)
-    return acc;
-  int64_t vectors = acc.size() / rows;
-  for (int64_t v = 0; v < vectors; ++v) {
-    Value shift = loadColumns(b, func.getArgument(2), v, valid);
-    for (int64_t r = 0; r < rows; ++r)
-      acc[r * vectors + v] = b.fadd(acc[r * vectors + v], shift);
-  }
-  return acc;
+  if (spec.bias)
+    for (int64_t v = 0; v < spec.tileColumns(b.target) / b.target.lanes; ++v)
+      tile.bias.push_back(loadColumns(b, func.getArgument(2), v, valid));
+  return emitDotTile(b, tile);
 }
 
 /// One tile: (x, panel, bias, residual, y : ptr), all at the tile's first row
@@ -262,7 +260,8 @@ static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
 
 func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
                                const LinearSpec &spec) {
-  int64_t tileRows = b.target.tileRows, width = spec.tileColumns(b.target);
+  int64_t tileRows = spec.tileRows(b.target),
+          width = spec.tileColumns(b.target);
   int64_t wholeTiles = spec.n / width, tail = spec.n % width;
   int64_t tilesPerPanel = spec.panelWidth / width;
   int64_t xStride = spec.k * 4, panelBytes, wordBytes;

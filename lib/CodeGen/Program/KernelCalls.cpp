@@ -182,6 +182,7 @@ LogicalResult ProgramBuilder::emitAttention(plk::AttentionOp op, Value result) {
   spec.scale = op.getScale().convertToDouble();
   spec.allKeys = op.getAllKeys();
   spec.bias = bool(op.getBias());
+  spec.bf16 = op.getPrecision() == plm::Precision::BF16;
   FailureOr<Value> q = address(op.getQuery()), k = address(op.getKey()),
                    v = address(op.getValue());
   auto scratchSlot = op->getAttrOfType<IntegerAttr>(attrs::scratchSlot);

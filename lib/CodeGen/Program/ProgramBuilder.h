@@ -62,8 +62,16 @@ private:
       mlir::OpBuilder::InsertionGuard guard(b);
       func = build();
     }
+    if (stepKernel.empty())
+      stepKernel = func.getSymName().str();
     return func;
   }
+
+  // Profiles (Steps.cpp).
+  void numberLayers();
+  void beginSteps();
+  void endStep(Operation *op);
+  void storeTicks(int64_t index);
 
   LogicalResult emitRun();
   LogicalResult emitPhase(llvm::StringRef name, mlir::Block::iterator begin,
@@ -99,6 +107,9 @@ private:
   llvm::StringMap<mlir::func::FuncOp> kernels;
   std::map<std::string, int64_t> symbolIndex;
   Value frame, thread, threads, dims;
+  Value ticks, profiling;
+  std::string stepKernel;
+  llvm::DenseMap<Operation *, int64_t> layerOf;
   llvm::DenseMap<Value, Value> addresses;
 };
 

@@ -193,6 +193,8 @@ LogicalResult ProgramBuilder::emitOp(Operation *op) {
     return failure();
   if (!continuesRows(op))
     barrier();
+  if (profiling)
+    endStep(op);
   return success();
 }
 
@@ -204,6 +206,8 @@ LogicalResult ProgramBuilder::emitPhase(StringRef name, Block::iterator begin,
   threads = func.getArgument(2);
   dims = frameField(runtime::FrameDims);
   addresses.clear(); // of another function
+  if (name == "plm_gen_run")
+    beginSteps();
   for (Operation &op : llvm::make_range(begin, end)) {
     b.setInsertionPointToEnd(&func.getBody().front());
     if (failed(emitOp(&op)))
@@ -221,6 +225,7 @@ LogicalResult ProgramBuilder::emitRun() {
   if (start != block.begin() &&
       failed(emitPhase("plm_gen_mask", block.begin(), start)))
     return failure();
+  numberLayers();
   return emitPhase("plm_gen_run", start, block.end());
 }
 

@@ -76,6 +76,8 @@ LogicalResult AttentionOp::verify() {
   int64_t heads = getNumHeads();
   if (heads < 1)
     return emitOpError("num_heads must be positive");
+  if (getPrecision() == Precision::Int8)
+    return emitOpError("has no form in int8; bf16 or f32");
   for (auto [dims, name] :
        {std::pair{&query, "query"}, {&key, "key"}, {&value, "value"}}) {
     if (dims->size() != 3)

@@ -189,7 +189,8 @@ Tensor ModelBuilder::attention(const Tensor &query, const Tensor &key,
       makeTensorType({query.dim(0), query.dim(1), value.dim(2)},
                      ops.getF32Type()),
       operands[0], operands[1], operands[2], operands[3], operands[4],
-      uint64_t(heads), llvm::APFloat(scale)));
+      uint64_t(heads), llvm::APFloat(scale),
+      /*mask_in_bias=*/false, /*precision=*/plm::PrecisionAttr()));
 }
 
 Tensor ModelBuilder::activation(const Tensor &x, llvm::StringRef name,

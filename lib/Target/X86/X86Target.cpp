@@ -55,41 +55,17 @@ constexpr llvm::StringLiteral baseline[] = {"sse3", "ssse3", "sse4.1", "cx16",
                                             "sahf"};
 
 llvm::Error unknownCpu(llvm::StringRef cpu, const llvm::Twine &why) {
-  return llvm::createStringError(
-      "--cpu=" + cpu + ": " + why +
-      "; use native, x86-64-v2, x86-64-v3, x86-64-v4 or an LLVM CPU name such "
-      "as haswell, znver3, skylake-avx512");
+  return llvm::createStringError("--cpu=" + cpu + ": " + why +
+                                 "; use native, any, x86-64-v2, x86-64-v3, "
+                                 "x86-64-v4 or an LLVM CPU name such "
+                                 "as haswell, znver3, skylake-avx512");
 }
 
-} // namespace
-
-llvm::Expected<TargetInfo> plmc::resolveX86Target(llvm::StringRef cpu) {
-  llvm::StringMap<bool> has;
-  std::string model = cpu.str();
-  if (cpu == "native") {
-#if defined(__x86_64__)
-    model = llvm::sys::getHostCPUName().str();
-    has = llvm::sys::getHostCPUFeatures();
-    if (llvm::X86::parseArchX86(model, /*Only64Bit=*/true) ==
-        llvm::X86::CK_None)
-      model = "x86-64";
-#else
-    return unknownCpu(cpu, "this machine is no x86-64");
-#endif
-  } else {
-    if (llvm::X86::parseArchX86(cpu, /*Only64Bit=*/true) == llvm::X86::CK_None)
-      return unknownCpu(cpu, "no such x86-64 CPU");
-    llvm::SmallVector<llvm::StringRef> list;
-    llvm::X86::getFeaturesForCPU(cpu, list);
-    for (llvm::StringRef feature : list) { // e.g. avx512bw, but not avx512f
-      has[feature] = true;
-      llvm::X86::updateImpliedFeatures(feature, /*Enabled=*/true, has);
-    }
-  }
+/// The target with the features of `has`; none below x86-64-v2.
+std::optional<TargetInfo> makeTarget(const llvm::StringMap<bool> &has) {
   auto supports = [&](llvm::StringRef name) { return has.lookup(name); };
   if (!supports("sse4.2") || !supports("popcnt"))
-    return unknownCpu(cpu, "older than x86-64-v2 (SSE4.2 and POPCNT)");
-
+    return std::nullopt;
   TargetInfo target;
   target.triple = "x86_64-unknown-linux-gnu";
   // A virtual machine may hide features of its CPU, so the list decides; the
@@ -99,8 +75,8 @@ llvm::Expected<TargetInfo> plmc::resolveX86Target(llvm::StringRef cpu) {
   bool v4 = v3 && supports("avx512f") && supports("avx512bw") &&
             supports("avx512cd") && supports("avx512dq") &&
             supports("avx512vl");
-  std::string level = v4 ? "x86-64-v4" : v3 ? "x86-64-v3" : "x86-64-v2";
-  target.cpu = level;
+  target.cpu = v4 ? "x86-64-v4" : v3 ? "x86-64-v3" : "x86-64-v2";
+  target.name = target.cpu;
   llvm::SmallVector<std::string> list;
   for (llvm::StringRef name : baseline)
     list.push_back("+" + name.str());
@@ -120,12 +96,72 @@ llvm::Expected<TargetInfo> plmc::resolveX86Target(llvm::StringRef cpu) {
       if (supports(implied))
         list.push_back("+" + implied.str());
   target.features = llvm::join(list, ",");
-  target.name = level;
-  if (model != level)
-    target.name += " (" + model + ")";
-
-  setRegisterTile(target, level);
+  setRegisterTile(target, target.cpu);
   return target;
+}
+
+/// The features of a level or an LLVM CPU, with what they imply.
+llvm::StringMap<bool> featuresOf(llvm::StringRef cpu) {
+  llvm::StringMap<bool> has;
+  llvm::SmallVector<llvm::StringRef> list;
+  llvm::X86::getFeaturesForCPU(cpu, list);
+  for (llvm::StringRef feature : list) { // e.g. avx512bw, but not avx512f
+    has[feature] = true;
+    llvm::X86::updateImpliedFeatures(feature, /*Enabled=*/true, has);
+  }
+  return has;
+}
+
+} // namespace
+
+std::vector<TargetInfo> plmc::allX86Targets() {
+  struct Variant {
+    llvm::StringRef level;
+    std::vector<llvm::StringRef> more;
+  };
+  const Variant variants[] = {
+      {"x86-64-v4", {"avx512vnni", "avx512bf16"}}, // Cooper Lake, Zen 4
+      {"x86-64-v4", {"avx512vnni"}},               // Cascade Lake, Ice Lake
+      {"x86-64-v4", {}},                           // Skylake-SP
+      {"x86-64-v3", {"avxvnni"}},                  // Alder Lake
+      {"x86-64-v3", {}},
+      {"x86-64-v2", {}}};
+  std::vector<TargetInfo> targets;
+  for (const Variant &variant : variants) {
+    llvm::StringMap<bool> has = featuresOf(variant.level);
+    for (llvm::StringRef feature : variant.more)
+      has[feature] = true;
+    targets.push_back(*makeTarget(has));
+    for (llvm::StringRef feature : variant.more)
+      targets.back().name += "+" + feature.str();
+  }
+  return targets;
+}
+
+llvm::Expected<TargetInfo> plmc::resolveX86Target(llvm::StringRef cpu) {
+  llvm::StringMap<bool> has;
+  std::string model = cpu.str();
+  if (cpu == "native") {
+#if defined(__x86_64__)
+    model = llvm::sys::getHostCPUName().str();
+    has = llvm::sys::getHostCPUFeatures();
+    if (llvm::X86::parseArchX86(model, /*Only64Bit=*/true) ==
+        llvm::X86::CK_None)
+      model = "x86-64";
+#else
+    return unknownCpu(cpu, "this machine is no x86-64");
+#endif
+  } else {
+    if (llvm::X86::parseArchX86(cpu, /*Only64Bit=*/true) == llvm::X86::CK_None)
+      return unknownCpu(cpu, "no such x86-64 CPU");
+    has = featuresOf(cpu);
+  }
+  std::optional<TargetInfo> target = makeTarget(has);
+  if (!target)
+    return unknownCpu(cpu, "older than x86-64-v2 (SSE4.2 and POPCNT)");
+  if (model != target->name)
+    target->name += " (" + model + ")";
+  return *target;
 }
 
 void plmc::setRegisterTile(TargetInfo &target, llvm::StringRef level) {

@@ -108,6 +108,7 @@ static const char description[] =
     "\"symbols\":[\"batch\",\"sequence\"],"
     "\"parameters\":0,\"weight_bytes\":0,\"build\":{}}";
 
+plm_gen_variant fake_variant = {.cpu_name = "x86-64", .run = run};
 plm_gen_model fake_model = {
     .abi_version = PLM_ABI_VERSION,
     .num_inputs = 2,
@@ -117,12 +118,13 @@ plm_gen_model fake_model = {
     .num_id_checks = 1,
     .pack_mode = PLM_PACK_KEPT,
     .mask_input = 1,
-    .cpu_features = 0,
+    .num_variants = 1,
+    .num_steps = 3,
     .inputs = inputs,
     .outputs = outputs,
     .symbol_names = symbol_names,
     .description = description,
-    .cpu_name = "x86-64",
+    .variants = &fake_variant,
     .id_checks = id_checks,
     .constraint_messages = constraints,
     .index_check_messages = index_checks,
@@ -131,5 +133,4 @@ plm_gen_model fake_model = {
     .plan = plan,
     .output_dims = output_dims,
     .token_dims = token_dims,
-    .run = run,
 };

@@ -27,6 +27,7 @@ extern "C" {
 #include "Generated.h"
 
 /* plm_generated, but so that a test may change it. */
+extern plm_gen_variant fake_variant;
 extern plm_gen_model fake_model __asm__("plm_generated");
 
 #ifdef __cplusplus

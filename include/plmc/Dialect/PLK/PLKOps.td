@@ -134,15 +134,16 @@ def PLK_AttentionOp : PLK_PureOp<"attention"> {
     Every sequence attends to its own key rows, which come first among its rows;
     so no mask is read and no work is done for padding. With `all_keys` every
     row is a key. Query, key and value may be one buffer: the offsets name their
-    first column in it. `bias` is as in `plm.attention`, unpacked.
+    first column in it. `bias` is as in `plm.attention`, unpacked; so is
+    `precision`.
   }];
   let arguments = (ins AnyRankedTensor:$query, AnyRankedTensor:$key, AnyRankedTensor:$value,
                        Optional<AnyRankedTensor>:$bias, UnitAttr:$all_keys,
                        I64Attr:$query_offset, I64Attr:$key_offset, I64Attr:$value_offset,
                        I64Attr:$num_heads, I64Attr:$head_size, I64Attr:$value_size,
-                       F64Attr:$scale);
+                       F64Attr:$scale, OptionalAttr<PLM_PrecisionAttr>:$precision);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "$query `,` $key `,` $value (`bias` $bias^)? (`all_keys` $all_keys^)? attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$query `,` $key `,` $value (`bias` $bias^)? (`all_keys` $all_keys^)? (`precision` $precision^)? attr-dict `:` functional-type(operands, results)";
 }
 
 def PLK_NormOp : PLK_PureOp<"norm"> {

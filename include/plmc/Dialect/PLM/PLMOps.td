@@ -417,12 +417,17 @@ def PLM_AttentionOp : PLM_PureOp<"attention", [AttrSizedOperandSegments]> {
     With `mask_in_bias` the bias excludes whatever the mask excludes: the mask
     then changes nothing and only says which positions need no work.
     `num_heads` may differ from layer to layer, D from Dv.
+
+    `precision bf16`: Q, K, V and the weights e^(score - greatest score of the
+    row) are rounded to bfloat16, both products are summed in f32, and the result
+    is divided by the sum of the weights before rounding. Scores stay f32.
   }];
   let arguments = (ins AnyRankedTensor:$query, AnyRankedTensor:$key, AnyRankedTensor:$value,
                        Optional<AnyRankedTensor>:$mask, Optional<AnyRankedTensor>:$bias,
-                       I64Attr:$num_heads, F64Attr:$scale, UnitAttr:$mask_in_bias);
+                       I64Attr:$num_heads, F64Attr:$scale, UnitAttr:$mask_in_bias,
+                       OptionalAttr<PLM_PrecisionAttr>:$precision);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "$query `,` $key `,` $value (`mask` $mask^)? (`bias` $bias^)? attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$query `,` $key `,` $value (`mask` $mask^)? (`bias` $bias^)? (`precision` $precision^)? attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
 }
 

@@ -11,12 +11,17 @@
 #include "plmc/CodeGen/TargetInfo.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <vector>
 
 namespace plmc {
 
 /// What --cpu means: "native", "x86-64-v2", "-v3", "-v4", or an LLVM CPU name
 /// of at least level v2. An error lists the levels and says how to go on.
 llvm::Expected<TargetInfo> resolveX86Target(llvm::StringRef cpu);
+
+/// The CPUs that one library may hold code for (--cpu=any), the most capable
+/// first: every CPU of level v2 and up runs one of them.
+std::vector<TargetInfo> allX86Targets();
 
 /// The vector width and register tile of a level. Code for a tile runs on any
 /// CPU, LLVM splits vectors that are too wide; so the tile of AVX-512 can be

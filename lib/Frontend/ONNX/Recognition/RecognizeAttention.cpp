@@ -246,7 +246,8 @@ Error AttentionRewriter::rewrite(const ValuesMatch &values) {
       *q, *k, *v, mask.mask, *bias,
       builder.getI64IntegerAttr(*heads.constant()),
       builder.getF64FloatAttr(scale),
-      mask.maskInBias ? builder.getUnitAttr() : UnitAttr());
+      mask.maskInBias ? builder.getUnitAttr() : UnitAttr(),
+      /*precision=*/PrecisionAttr());
   Factors order = axes.batch;
   order.append(axes.query);
   order.append(axes.heads);

@@ -1,17 +1,23 @@
-/* Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+/*===- MachinePeak.c - What one core can do at best ---------------*- C -*-===*
+ *
+ * Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  *
- * What one core can do at best: multiply-adds in registers and bytes read.
- * Compiled for the host (peak.py); prints one line of JSON.
+ *===----------------------------------------------------------------------===*
+ *
+ * Multiply-adds in registers and bytes read. Compiled once for each level of
+ * x86-64, with the name of its one function in PLMC_MEASURE; MachinePeak.cpp
+ * calls the one for this CPU.
  *
  * Each loop keeps ACCS independent chains, more than latency x units of any
  * present core (4 x 2), and few enough for 16 registers. The empty asm holds
  * each chain in a register and keeps the compiler from seeing through it. The
- * best of many short stretches counts: a neighbour can only slow us down. */
+ * best of many short stretches counts: a neighbour can only slow us down.
+ *===----------------------------------------------------------------------===*/
 
+#include "MachinePeak.h"
 #include <immintrin.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -108,26 +114,25 @@ static double readRate(const char *data, size_t bytes) {
   return best;
 }
 
-int main(int argc, char **argv) {
-  if (argc > 1)
-    seconds = atof(argv[1]);
+int PLMC_MEASURE(double secondsEach, plmc_peak *peak) {
+  seconds = secondsEach;
   const size_t megabyte = (size_t)1 << 20, most = 256 * megabyte;
   char *data = aligned_alloc(4096, most);
-  if (!data) {
-    fputs("peak: no 256 MB of memory\n", stderr);
-    return 1;
-  }
+  if (!data)
+    return 0;
   memset(data, 1, most);
-  printf("{\"width\": %d, \"f32_gflops\": %.1f", WIDTH * 8, peakF32());
+  memset(peak, 0, sizeof *peak);
+  peak->width = WIDTH * 8;
+  peak->f32 = peakF32();
 #if defined(__AVX512BF16__)
-  printf(", \"bf16_gflops\": %.1f", peakBf16());
+  peak->bf16 = peakBf16();
 #endif
 #if defined(__AVX2__)
-  printf(", \"int8_gops\": %.1f", peakInt8());
+  peak->int8 = peakInt8();
 #endif
-  printf(", \"read_256KB_gbs\": %.1f", readRate(data, megabyte / 4));
-  printf(", \"read_4MB_gbs\": %.1f", readRate(data, 4 * megabyte));
-  printf(", \"read_256MB_gbs\": %.1f}\n", readRate(data, most));
+  peak->read256KB = readRate(data, megabyte / 4);
+  peak->read4MB = readRate(data, 4 * megabyte);
+  peak->read256MB = readRate(data, most);
   free(data);
-  return 0;
+  return 1;
 }

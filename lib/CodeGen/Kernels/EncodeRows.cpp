@@ -1,0 +1,198 @@
+//===- EncodeRows.cpp - The operand of products below f32 -------*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// A row of int8 stands for scale * code + shift, shift the middle of its range:
+// the residual stream has outliers on one side, GELU has only one side. (MiniLM
+// on STS-B: mean cosine 0.9989; 0.9973 with a scale alone.) The shift meets the
+// sums of the weight's columns, a row of f32 behind the scales.
+//
+//===----------------------------------------------------------------------===//
+
+#include "DotProduct.h"
+#include "IntegerVectors.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace plmc;
+
+static EncodedRow layoutOf(const DotFormat &format, int64_t k,
+                           int64_t codeBytes) {
+  EncodedRow row;
+  row.codeBytes = codeBytes;
+  if (format.isInt())
+    row.codes = llvm::alignTo(row.sums + 4 * format.blocks(k), 64);
+  row.stride = row.codes + llvm::alignTo(llvm::alignTo(k, 8) * codeBytes, 64);
+  return row;
+}
+
+EncodedRow EncodedRow::of(const TargetInfo &target, const DotFormat &format,
+                          int64_t k) {
+  bool words = format.hasInstruction(target);
+  return layoutOf(format, k,
+                  format.isInt() ? (words ? 1 : 2) : bf16CodeBytes(target));
+}
+
+int64_t plmc::encodedRowBytes(const DotFormat &format, int64_t k) {
+  return layoutOf(format, k, format.isInt() ? 2 : 4).stride;
+}
+
+Value plmc::emitRoundToBF16(KernelBuilder &b, Value x) {
+  IntegerVectors i(b);
+  Value bits = i.bits(x);
+  Value odd = i.bitAnd(i.shr(bits, 16), i.splat(1));
+  Value rounded = i.bitAnd(i.add(i.add(bits, i.splat(0x7fff)), odd),
+                           i.splat(int32_t(0xffff0000u)));
+  Value isNaN =
+      arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::UNO, x, x);
+  // Rounding could turn a NaN into an infinity: keep its upper half, quiet.
+  Value quiet = i.splat(0x7fc00000);
+  return b.select(isNaN, quiet, rounded);
+}
+
+int64_t plmc::bf16CodeBytes(const TargetInfo &target) {
+  return target.dotBF16 ? 2 : 4;
+}
+
+Value plmc::emitBF16Codes(KernelBuilder &b, Value x) {
+  if (!b.target.dotBF16)
+    return IntegerVectors(b).floats(emitRoundToBF16(b, x));
+  // Denormals become 0, as they do in the product.
+  auto type = VectorType::get({b.target.lanes}, b.getBF16Type());
+  Value codes = LLVM::CallIntrinsicOp::create(
+                    b, b.loc, type,
+                    b.getStringAttr("llvm.x86.avx512bf16.cvtneps2bf16.512"),
+                    ValueRange{x})
+                    .getResult(0);
+  return arith::BitcastOp::create(
+      b, b.loc, VectorType::get({b.target.lanes}, b.getI16Type()), codes);
+}
+
+static void encodeBF16(KernelBuilder &b, Value x, Value target, int64_t k,
+                       const EncodedRow &layout) {
+  // Past the end of a row there is room up to the next multiple of 64 bytes.
+  b.forColumns(k, [&](Value column, int64_t valid) {
+    b.store(emitBF16Codes(b, b.loadVec(b.at(x, column), valid)),
+            b.at(target, column, layout.codeBytes));
+  });
+}
+
+/// A mask of the first `valid` lanes.
+static Value lanesBelow(KernelBuilder &b, int64_t valid) {
+  SmallVector<bool> lanes;
+  for (int64_t lane = 0; lane < b.target.lanes; ++lane)
+    lanes.push_back(lane < valid);
+  return arith::ConstantOp::create(
+      b, b.loc,
+      DenseElementsAttr::get(VectorType::get({b.target.lanes}, b.i1), lanes));
+}
+
+static void encodeInt8(KernelBuilder &b, Value x, Value row, int64_t k,
+                       const DotFormat &format, const EncodedRow &layout) {
+  IntegerVectors i(b);
+  // The range; and a sum of x * 0, which is NaN unless all are finite. Lanes
+  // past the end repeat the first value. Minima are maxima of -x.
+  Value first = b.broadcast(b.load(b.f32, x));
+  auto negative = [&](Value value) { return b.fsub(b.splat(0), value); };
+  auto found = b.forColumns(
+      k, ValueRange{first, negative(first), b.splat(0)},
+      [&](Value column, int64_t valid, ValueRange carried) {
+        Value value = b.loadVec(b.at(x, column), valid);
+        Value sum = b.fma(value, b.splat(0), carried[2]);
+        if (valid < b.target.lanes)
+          value = b.select(lanesBelow(b, valid), value, first);
+        return SmallVector<Value>{b.fmax(carried[0], value),
+                                  b.fmax(carried[1], negative(value)), sum};
+      });
+  Value max = b.reduceMax(found[0]);
+  Value min = b.fsub(b.f(0), b.reduceMax(found[1]));
+  Value range = b.fsub(max, min), check = b.reduceAdd(found[2]);
+  Value middle = b.fadd(b.fmul(b.f(0.5f), min), b.fmul(b.f(0.5f), max));
+  // An infinite range is no number either.
+  check = b.fma(range, b.f(0), check);
+  b.store(b.fadd(b.fmul(range, b.f(1.0f / 254.0f)), check),
+          b.offset(row, layout.scale));
+  b.store(b.fadd(middle, check), b.offset(row, layout.shift));
+  Value some =
+      arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OGT, range, b.f(0));
+  Value inverse = b.broadcast(b.select(some, b.fdiv(b.f(254), range), b.f(0)));
+  Value shift = b.broadcast(middle);
+
+  auto narrow = VectorType::get(
+      {b.target.lanes}, layout.codeBytes == 1 ? Type(b.i8) : b.getI16Type());
+  Value codes = b.offset(row, layout.codes);
+  auto encode = [&](Value column, int64_t valid, Value sum) -> Value {
+    Value value =
+        b.fmul(b.fsub(b.loadVec(b.at(x, column), valid), shift), inverse);
+    if (valid < b.target.lanes) // what pads the row has the code 0
+      value = b.select(lanesBelow(b, valid), value, b.splat(0));
+    // NaN becomes -127 here; the row's scale carries it.
+    value = arith::MinNumFOp::create(b, b.loc, b.fmax(value, b.splat(-127)),
+                                     b.splat(127));
+    Value rounded = math::RoundEvenOp::create(b, b.loc, value);
+    Value code = arith::FPToSIOp::create(b, b.loc, i.vi32, rounded);
+    b.store(arith::TruncIOp::create(b, b.loc, narrow, code),
+            b.at(codes, column, layout.codeBytes));
+    return i.add(sum, code);
+  };
+  auto storeSum = [&](Value sum, Value block) {
+    Value total =
+        vector::ReductionOp::create(b, b.loc, vector::CombiningKind::ADD, sum);
+    b.store(total, b.offset(b.at(row, block), layout.sums));
+  };
+  if (!format.block) {
+    auto sums = b.forColumns(
+        k, ValueRange{i.splat(0)},
+        [&](Value column, int64_t valid, ValueRange carried) {
+          return SmallVector<Value>{encode(column, valid, carried[0])};
+        });
+    storeSum(sums[0], b.c(0));
+    return;
+  }
+  b.loop(b.c(0), b.c(format.blocks(k)), 1, [&](Value block) {
+    Value first = b.mul(block, format.block);
+    auto sums = b.loop(
+        first, b.add(first, format.block), b.target.lanes,
+        ValueRange{i.splat(0)}, [&](Value column, ValueRange carried) {
+          return SmallVector<Value>{encode(column, b.target.lanes, carried[0])};
+        });
+    storeSum(sums[0], block);
+  });
+}
+
+func::FuncOp plmc::buildEncodeRows(KernelBuilder &b, ModuleOp module,
+                                   const DotFormat &format, int64_t k) {
+  // The bits of the weight do not show in the rows.
+  std::string name =
+      format.isInt()
+          ? llvm::formatv("encode_int8_{0}_{1}", k, format.block).str()
+          : llvm::formatv("encode_bf16_{0}", k).str();
+  auto func = b.beginFunction(module, name, {b.ptr, b.ptr, b.i64, b.i64});
+  func.setPrivate();
+  EncodedRow layout = EncodedRow::of(b.target, format, k);
+  b.loop(func.getArgument(2), func.getArgument(3), 1, [&](Value row) {
+    Value x = b.at(func.getArgument(0), row, k * 4);
+    Value target = b.at(func.getArgument(1), row, layout.stride);
+    // What pads the last word has to be 0 (and finite, in bf16).
+    if (int64_t padded = llvm::alignTo(k, 8); padded != k)
+      for (int64_t column = k; column < padded; ++column) {
+        Value at = b.offset(target, layout.codes + column * layout.codeBytes);
+        b.store(layout.codeBytes == 1
+                    ? Value(arith::ConstantIntOp::create(b, b.loc, 0, 8))
+                : layout.codeBytes == 2
+                    ? Value(arith::ConstantIntOp::create(b, b.loc, 0, 16))
+                    : Value(arith::ConstantIntOp::create(b, b.loc, 0, 32)),
+                at);
+      }
+    if (format.isInt())
+      encodeInt8(b, x, target, k, format, layout);
+    else
+      encodeBF16(b, x, b.offset(target, layout.codes), k, layout);
+  });
+  b.endFunction();
+  return func;
+}
