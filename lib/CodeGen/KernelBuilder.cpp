@@ -200,6 +200,11 @@ Value KernelBuilder::fmax(Value a, Value b) {
       arith::CmpFOp::create(*this, loc, arith::CmpFPredicate::OGT, a, b);
   return arith::SelectOp::create(*this, loc, greater, a, b);
 }
+Value KernelBuilder::fmin(Value a, Value b) {
+  Value less =
+      arith::CmpFOp::create(*this, loc, arith::CmpFPredicate::OLT, a, b);
+  return arith::SelectOp::create(*this, loc, less, a, b);
+}
 Value KernelBuilder::sqrt(Value a) {
   return LLVM::SqrtOp::create(*this, loc, a.getType(), a);
 }
@@ -299,5 +304,36 @@ SmallVector<Value> KernelBuilder::forColumns(
                   });
   if (width > whole)
     values = body(c(whole), width - whole, values);
+  return values;
+}
+
+SmallVector<Value> KernelBuilder::reduceColumns(
+    int64_t width, ValueRange inits,
+    llvm::function_ref<SmallVector<Value>(Value, int64_t, ValueRange)> body,
+    llvm::function_ref<SmallVector<Value>(ValueRange, ValueRange)> combine) {
+  constexpr int64_t chains = 4;
+  int64_t step = chains * target.lanes, whole = width / step * step;
+  int64_t count = inits.size();
+  SmallVector<Value> values(inits);
+  if (whole) {
+    SmallVector<Value> all;
+    for (int64_t chain = 0; chain < chains; ++chain)
+      llvm::append_range(all, inits);
+    all =
+        loop(c(0), c(whole), step, all, [&](Value column, ValueRange carried) {
+          SmallVector<Value> next;
+          for (int64_t chain = 0; chain < chains; ++chain)
+            llvm::append_range(next, body(add(column, chain * target.lanes),
+                                          target.lanes,
+                                          carried.slice(chain * count, count)));
+          return next;
+        });
+    auto chain = [&](int64_t index) {
+      return ValueRange(all).slice(index * count, count);
+    };
+    values = combine(combine(chain(0), chain(1)), combine(chain(2), chain(3)));
+  }
+  for (int64_t column = whole; column < width; column += target.lanes)
+    values = body(c(column), std::min(target.lanes, width - column), values);
   return values;
 }

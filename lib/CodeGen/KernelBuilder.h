@@ -114,6 +114,7 @@ public:
   /// a * b + c, fused where the target has it.
   Value fma(Value a, Value b, Value c);
   Value fmax(Value a, Value b); // b when a is NaN
+  Value fmin(Value a, Value b); // b when a is NaN
   Value sqrt(Value a);
   Value reduceAdd(Value vector);
   Value reduceMax(Value vector);
@@ -140,6 +141,16 @@ public:
       int64_t width, ValueRange inits,
       llvm::function_ref<llvm::SmallVector<Value>(Value, int64_t, ValueRange)>
           body);
+
+  /// Reduces a row: `body` as above, but four chains of values run side by side
+  /// where the row is long enough, since one would wait for its own latency;
+  /// `combine` makes one of two. `inits` must not matter when combined.
+  llvm::SmallVector<Value> reduceColumns(
+      int64_t width, ValueRange inits,
+      llvm::function_ref<llvm::SmallVector<Value>(Value, int64_t, ValueRange)>
+          body,
+      llvm::function_ref<llvm::SmallVector<Value>(ValueRange, ValueRange)>
+          combine);
 
 private:
   Value laneMask(int64_t valid);

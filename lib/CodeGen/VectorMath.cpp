@@ -14,8 +14,14 @@
 // 1.7e-7). erf itself would need more terms for the same error in the product.
 // (Coefficients: Chebyshev fit at 400 nodes in double precision.)
 //
+// AVX-512 looks coefficients up in registers (vpermps): 16 pieces of degree 5,
+// centred at whole numbers of 15.49 / 5.5 steps of a, so that rounding a gives
+// the piece and the place in it. 18 instructions instead of 26, error 2e-8.
+//
 // exp2. Adding 1.5 * 2^23 rounds x to an integer n in the low mantissa bits; a
 // degree 6 polynomial gives 2^(x - n) to 7e-8, and n is added to its exponent.
+// AVX-512 has the remainder (vreduceps, 0 for an infinity) and the scaling with
+// its limits (vscalefps), both of floor(x): degree 5, 8e-8.
 //
 //===----------------------------------------------------------------------===//
 
@@ -45,8 +51,39 @@ static Value clampBelow(KernelBuilder &b, Value x, float limit) {
   return b.select(under, bound, x);
 }
 
+static Value callIntrinsic(KernelBuilder &b, StringRef name, Type type,
+                           ValueRange operands) {
+  return LLVM::CallIntrinsicOp::create(b, b.loc, type, b.getStringAttr(name),
+                                       operands)
+      .getResult(0);
+}
+
+static bool hasWholeVectors(KernelBuilder &b, Type type) {
+  return b.target.avx512 && type == b.vf32;
+}
+
+static Value emitExp2AVX512(KernelBuilder &b, Value x) {
+  auto integer = [&](int64_t value, unsigned bits) -> Value {
+    return arith::ConstantIntOp::create(b, b.loc, value, bits);
+  };
+  // All lanes, the current rounding mode.
+  Value mask = integer(-1, 16), mode = integer(4, 32);
+  Value zero = b.splat(0);
+  Value fraction =
+      callIntrinsic(b, "llvm.x86.avx512.mask.reduce.ps.512", b.vf32,
+                    {x, integer(/*floor*/ 1, 32), zero, mask, mode});
+  static const float coefficients[] = {9.999999251e-01f, 6.931530731e-01f,
+                                       2.401536173e-01f, 5.582631759e-02f,
+                                       8.989340340e-03f, 1.877576671e-03f};
+  return callIntrinsic(
+      b, "llvm.x86.avx512.mask.scalef.ps.512", b.vf32,
+      {horner(b, fraction, coefficients), x, zero, mask, mode});
+}
+
 Value plmc::emitExp2(KernelBuilder &b, Value x) {
   Type type = x.getType();
+  if (hasWholeVectors(b, type))
+    return emitExp2AVX512(b, x);
   Type intType = b.i32;
   if (auto vector = dyn_cast<VectorType>(type))
     intType = VectorType::get(vector.getShape(), b.i32);
@@ -76,7 +113,60 @@ Value plmc::emitExp(KernelBuilder &b, Value x) {
   return emitExp2(b, b.fmul(x, b.constantLike(x.getType(), 1.44269504f)));
 }
 
+static Value emitGeluAVX512(KernelBuilder &b, Value x) {
+  // Of each power, the coefficients of the pieces.
+  static const float tables[6][16] = {
+      {1.478254655e-10f, 1.282751216e-01f, 1.695875021e-01f, 1.527416007e-01f,
+       1.104465096e-01f, 6.732257714e-02f, 3.529876084e-02f, 1.607839046e-02f,
+       6.396460008e-03f, 2.229505674e-03f, 6.821570518e-04f, 1.834438102e-04f,
+       4.339312273e-05f, 9.034035240e-06f, 1.655987109e-06f, 2.673431204e-07f},
+      {1.775338714e-01f, 8.105184795e-02f, 6.620736808e-03f, -3.464518710e-02f,
+       -4.576701828e-02f, -3.854607825e-02f, -2.531527063e-02f,
+       -1.374238771e-02f, -6.321276389e-03f, -2.495644710e-03f,
+       -8.519992314e-04f, -2.527104915e-04f, -6.532970107e-05f,
+       -1.475262033e-05f, -2.914777021e-06f, -5.044909613e-07f},
+      {-5.029540201e-02f, -4.424605783e-02f, -2.923110448e-02f,
+       -1.234009372e-02f, 1.570928605e-04f, 5.990604521e-03f, 6.600196138e-03f,
+       4.786246261e-03f, 2.700964261e-03f, 1.251597893e-03f, 4.880445040e-04f,
+       1.622928238e-04f, 4.640053913e-05f, 1.146736825e-05f, 2.458944631e-06f,
+       4.587475214e-07f},
+      {-4.285509028e-06f, 3.843852161e-03f, 5.741886623e-03f, 5.151232156e-03f,
+       3.057266628e-03f, 9.269920261e-04f, -3.530701775e-04f, -7.338955011e-04f,
+       -6.087888013e-04f, -3.580915871e-04f, -1.664319908e-04f,
+       -6.370674633e-05f, -2.050464096e-05f, -5.616728356e-06f,
+       -1.319601302e-06f, -2.672610704e-07f},
+      {1.073413901e-03f, 7.726789876e-04f, 1.499182286e-04f, -3.929116016e-04f,
+       -5.788890857e-04f, -4.428731223e-04f, -1.968426756e-04f,
+       -1.447649721e-05f, 5.811584804e-05f, 5.866863746e-05f, 3.617008601e-05f,
+       1.683300862e-05f, 6.309609154e-06f, 1.961983197e-06f, 5.144407565e-07f,
+       1.148386340e-07f},
+      {-2.965206662e-05f, -1.031474997e-04f, -1.306587310e-04f,
+       -7.688795428e-05f, 7.763867460e-07f, 4.590686136e-05f, 4.657245628e-05f,
+       2.508579379e-05f, 5.452943685e-06f, -3.532877353e-06f, -4.637569314e-06f,
+       -2.961154493e-06f, -1.358890916e-06f, -4.915493564e-07f,
+       -1.456525444e-07f, -3.633418310e-08f},
+  };
+  constexpr float steps = 15.49f / 5.5f, magic = 12582912.0f; // 1.5 * 2^23
+  Value a = clampAbove(b, LLVM::FAbsOp::create(b, b.loc, b.vf32, x), 5.5f);
+  // Rounded to an integer, whose low bits choose the piece.
+  Value shifted = b.fma(a, b.splat(steps), b.splat(magic));
+  Value piece = arith::BitcastOp::create(
+      b, b.loc, VectorType::get({b.target.lanes}, b.i32), shifted);
+  Value place = b.fma(a, b.splat(steps), b.fsub(b.splat(magic), shifted));
+  Value sum;
+  for (const float (&table)[16] : llvm::reverse(tables)) {
+    Value values = arith::ConstantOp::create(
+        b, b.loc, DenseElementsAttr::get(b.vf32, ArrayRef(table)));
+    Value own = callIntrinsic(b, "llvm.x86.avx512.permvar.sf.512", b.vf32,
+                              {values, piece});
+    sum = sum ? b.fma(sum, place, own) : own;
+  }
+  return b.fsub(b.fmax(x, b.splat(0)), sum);
+}
+
 Value plmc::emitGelu(KernelBuilder &b, Value x) {
+  if (hasWholeVectors(b, x.getType()))
+    return emitGeluAVX512(b, x);
   static const float coefficients[] = {
       8.194348575e-03f,  -6.057574255e-02f, 1.912668264e-01f,
       -3.087918682e-01f, 1.788567143e-01f,  2.620355284e-01f,

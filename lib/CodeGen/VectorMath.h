@@ -20,8 +20,8 @@
 
 namespace plmc {
 
-/// 2^x for x in [-126, 127], relative error <= 1.8e-7; below, 2^-126; NaN
-/// stays NaN.
+/// 2^x for x in [-126, 127], relative error <= 1.8e-7; below, 2^-126 or less;
+/// NaN stays NaN.
 Value emitExp2(KernelBuilder &b, Value x);
 /// e^x, relative error <= 2e-7 + rounding of x * log2(e).
 Value emitExp(KernelBuilder &b, Value x);

@@ -29,6 +29,9 @@ struct TargetInfo {
   int64_t tileRows = 6;
   int64_t panelVectors = 2;
 
+  /// Instructions of AVX-512 that LLVM does not find by itself may be asked
+  /// for, on whole vectors.
+  bool avx512 = false;
   /// There is an instruction, on whole vectors, for sums of products of 8-bit
   /// integers (vpdpbusd) and of bfloat16 (vdpbf16ps).
   bool dotInt8 = false, dotBF16 = false;

@@ -15,7 +15,6 @@
 
 #include "DotProduct.h"
 #include "IntegerVectors.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 using namespace plmc;
@@ -91,29 +90,47 @@ static Value lanesBelow(KernelBuilder &b, int64_t valid) {
       DenseElementsAttr::get(VectorType::get({b.target.lanes}, b.i1), lanes));
 }
 
-static void encodeInt8(KernelBuilder &b, Value x, Value row, int64_t k,
-                       const DotFormat &format, const EncodedRow &layout) {
-  IntegerVectors i(b);
-  // The range; and a sum of x * 0, which is NaN unless all are finite. Lanes
-  // past the end repeat the first value. Minima are maxima of -x.
+namespace {
+/// The range of a row, and whether all of it is finite.
+struct RowRange {
+  Value min, max;
+  Value check; // 0, or NaN unless all values are finite
+};
+} // namespace
+
+static RowRange emitRange(KernelBuilder &b, Value x, int64_t k) {
+  // A sum of x * 0 is NaN unless all are finite. Lanes past the end repeat the
+  // first value.
   Value first = b.broadcast(b.load(b.f32, x));
-  auto negative = [&](Value value) { return b.fsub(b.splat(0), value); };
-  auto found = b.forColumns(
-      k, ValueRange{first, negative(first), b.splat(0)},
+  auto found = b.reduceColumns(
+      k, ValueRange{first, first, b.splat(0)},
       [&](Value column, int64_t valid, ValueRange carried) {
         Value value = b.loadVec(b.at(x, column), valid);
         Value sum = b.fma(value, b.splat(0), carried[2]);
         if (valid < b.target.lanes)
           value = b.select(lanesBelow(b, valid), value, first);
-        return SmallVector<Value>{b.fmax(carried[0], value),
-                                  b.fmax(carried[1], negative(value)), sum};
+        return SmallVector<Value>{b.fmin(carried[0], value),
+                                  b.fmax(carried[1], value), sum};
+      },
+      [&](ValueRange some, ValueRange others) {
+        return SmallVector<Value>{b.fmin(some[0], others[0]),
+                                  b.fmax(some[1], others[1]),
+                                  b.fadd(some[2], others[2])};
       });
-  Value max = b.reduceMax(found[0]);
-  Value min = b.fsub(b.f(0), b.reduceMax(found[1]));
-  Value range = b.fsub(max, min), check = b.reduceAdd(found[2]);
-  Value middle = b.fadd(b.fmul(b.f(0.5f), min), b.fmul(b.f(0.5f), max));
+  Value negative = b.fsub(b.splat(0), found[0]);
+  return {b.fsub(b.f(0), b.reduceMax(negative)), b.reduceMax(found[1]),
+          b.reduceAdd(found[2])};
+}
+
+static void encodeInt8(KernelBuilder &b, Value x, Value row, int64_t k,
+                       const DotFormat &format, const EncodedRow &layout) {
+  IntegerVectors i(b);
+  RowRange found = emitRange(b, x, k);
+  Value range = b.fsub(found.max, found.min);
+  Value middle =
+      b.fadd(b.fmul(b.f(0.5f), found.min), b.fmul(b.f(0.5f), found.max));
   // An infinite range is no number either.
-  check = b.fma(range, b.f(0), check);
+  Value check = b.fma(range, b.f(0), found.check);
   b.store(b.fadd(b.fmul(range, b.f(1.0f / 254.0f)), check),
           b.offset(row, layout.scale));
   b.store(b.fadd(middle, check), b.offset(row, layout.shift));
@@ -122,44 +139,44 @@ static void encodeInt8(KernelBuilder &b, Value x, Value row, int64_t k,
   Value inverse = b.broadcast(b.select(some, b.fdiv(b.f(254), range), b.f(0)));
   Value shift = b.broadcast(middle);
 
+  // |value| <= 127 (1 + some 2^-24) rounds to at most 127. Adding 1.5 * 2^23
+  // rounds to even and leaves the code in the low bits. A row that is not
+  // finite has any codes; its scale is NaN.
+  constexpr float magic = 12582912.0f;
+  constexpr int64_t magicBits = 0x4b400000;
   auto narrow = VectorType::get(
       {b.target.lanes}, layout.codeBytes == 1 ? Type(b.i8) : b.getI16Type());
   Value codes = b.offset(row, layout.codes);
-  auto encode = [&](Value column, int64_t valid, Value sum) -> Value {
+  auto encode = [&](Value column, int64_t valid, ValueRange carried) {
     Value value =
         b.fmul(b.fsub(b.loadVec(b.at(x, column), valid), shift), inverse);
     if (valid < b.target.lanes) // what pads the row has the code 0
       value = b.select(lanesBelow(b, valid), value, b.splat(0));
-    // NaN becomes -127 here; the row's scale carries it.
-    value = arith::MinNumFOp::create(b, b.loc, b.fmax(value, b.splat(-127)),
-                                     b.splat(127));
-    Value rounded = math::RoundEvenOp::create(b, b.loc, value);
-    Value code = arith::FPToSIOp::create(b, b.loc, i.vi32, rounded);
+    Value code =
+        i.add(i.bits(b.fadd(value, b.splat(magic))), i.splat(-magicBits));
     b.store(arith::TruncIOp::create(b, b.loc, narrow, code),
             b.at(codes, column, layout.codeBytes));
-    return i.add(sum, code);
+    return SmallVector<Value>{i.add(carried[0], code)};
   };
   auto storeSum = [&](Value sum, Value block) {
     Value total =
         vector::ReductionOp::create(b, b.loc, vector::CombiningKind::ADD, sum);
     b.store(total, b.offset(b.at(row, block), layout.sums));
   };
-  if (!format.block) {
-    auto sums = b.forColumns(
-        k, ValueRange{i.splat(0)},
-        [&](Value column, int64_t valid, ValueRange carried) {
-          return SmallVector<Value>{encode(column, valid, carried[0])};
-        });
-    storeSum(sums[0], b.c(0));
-    return;
-  }
+  if (!format.block)
+    return storeSum(b.reduceColumns(k, ValueRange{i.splat(0)}, encode,
+                                    [&](ValueRange some, ValueRange others) {
+                                      return SmallVector<Value>{
+                                          i.add(some[0], others[0])};
+                                    })[0],
+                    b.c(0));
   b.loop(b.c(0), b.c(format.blocks(k)), 1, [&](Value block) {
     Value first = b.mul(block, format.block);
-    auto sums = b.loop(
-        first, b.add(first, format.block), b.target.lanes,
-        ValueRange{i.splat(0)}, [&](Value column, ValueRange carried) {
-          return SmallVector<Value>{encode(column, b.target.lanes, carried[0])};
-        });
+    auto sums =
+        b.loop(first, b.add(first, format.block), b.target.lanes,
+               ValueRange{i.splat(0)}, [&](Value column, ValueRange carried) {
+                 return encode(column, b.target.lanes, carried);
+               });
     storeSum(sums[0], block);
   });
 }

@@ -18,14 +18,20 @@ static void emitNormRow(KernelBuilder &b, Value x, Value y, Value gamma,
                         Value beta, int64_t width, double epsilon) {
   Value zero = b.splat(0);
   Value perElement = b.f(1.0f / width);
-  auto sum = b.forColumns(
-      width, ValueRange{zero}, [&](Value i, int64_t valid, ValueRange carried) {
+  auto add = [&](ValueRange some, ValueRange others) {
+    return SmallVector<Value>{b.fadd(some[0], others[0])};
+  };
+  auto sum = b.reduceColumns(
+      width, ValueRange{zero},
+      [&](Value i, int64_t valid, ValueRange carried) {
         return SmallVector<Value>{
             b.fadd(carried[0], b.loadVec(b.at(x, i), valid))};
-      });
+      },
+      add);
   Value mean = b.broadcast(b.fmul(b.reduceAdd(sum[0]), perElement));
-  auto squares = b.forColumns(
-      width, ValueRange{zero}, [&](Value i, int64_t valid, ValueRange carried) {
+  auto squares = b.reduceColumns(
+      width, ValueRange{zero},
+      [&](Value i, int64_t valid, ValueRange carried) {
         Value d = b.fsub(b.loadVec(b.at(x, i), valid), mean);
         if (valid < b.target.lanes) { // absent lanes would add mean^2
           SmallVector<bool> bits(b.target.lanes);
@@ -36,7 +42,8 @@ static void emitNormRow(KernelBuilder &b, Value x, Value y, Value gamma,
           d = b.select(mask, d, zero);
         }
         return SmallVector<Value>{b.fma(d, d, carried[0])};
-      });
+      },
+      add);
   Value variance = b.fmul(b.reduceAdd(squares[0]), perElement);
   Value inverse = b.broadcast(b.fdiv(
       b.f(1), b.sqrt(b.fadd(variance, b.f(static_cast<float>(epsilon))))));

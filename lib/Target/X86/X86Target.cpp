@@ -31,7 +31,7 @@ struct Feature {
   llvm::StringLiteral name;
   uint64_t bit;
 };
-constexpr uint64_t avx512vnni = 1 << 12, avx512bf16 = 1 << 13,
+constexpr uint64_t avx512f = 1 << 7, avx512vnni = 1 << 12, avx512bf16 = 1 << 13,
                    avxvnni = 1 << 14;
 constexpr Feature features[] = {{"sse4.2", 1 << 0},
                                 {"popcnt", 1 << 1},
@@ -40,7 +40,7 @@ constexpr Feature features[] = {{"sse4.2", 1 << 0},
                                 {"fma", 1 << 4},
                                 {"f16c", 1 << 5},
                                 {"bmi2", 1 << 6},
-                                {"avx512f", 1 << 7},
+                                {"avx512f", avx512f},
                                 {"avx512bw", 1 << 8},
                                 {"avx512cd", 1 << 9},
                                 {"avx512dq", 1 << 10},
@@ -170,6 +170,7 @@ void plmc::setRegisterTile(TargetInfo &target, llvm::StringRef level) {
   target.panelVectors = 2;
   // Only with the vectors of the CPU itself.
   auto has = [&](uint64_t bit) { return (target.featureBits & bit) != 0; };
+  target.avx512 = target.lanes == 16 && has(avx512f);
   target.dotInt8 = (target.lanes == 16 && has(avx512vnni)) ||
                    (target.lanes == 8 && has(avxvnni));
   target.dotBF16 = target.lanes == 16 && has(avx512bf16);
