@@ -19,7 +19,7 @@ export ASAN_SYMBOLIZER_PATH=/usr/lib/llvm-22/bin/llvm-symbolizer
 if [ ! -f "$build/build.ninja" ]; then
   cmake --preset asan -B "$build" > /dev/null
 fi
-ninja -C "$build" plmc plmc-unit-tests
+ninja -C "$build" plmc plmc-opt plmc-unit-tests
 "$build/bin/plmc-unit-tests" --gtest_brief=1 ${1:+--gtest_filter="$1"}
 PLMC_BUILD=$(cd "$build" && pwd) PLMC_SANITIZED=1 PYTHONDONTWRITEBYTECODE=1 \
   .venv/bin/python utils/check/python_tests.py "$build/hostile.json" 'test_hostile*'

@@ -100,12 +100,12 @@ void plm_context_destroy(plm_context *context);
 plm_status plm_run(plm_context *context, const plm_tensor *inputs,
                    size_t num_inputs, plm_tensor *outputs, size_t num_outputs);
 
-/* For profiling. From now on, runs of the context store a time stamp at the
- * start, ticks[0], and after each step of the model, ticks[i + 1]; the steps
- * are listed in the description. `count`, the room in `ticks`, must be at least
- * one more than there are steps. The stamps are of the CPU's constant-rate
- * counter, read by the thread that called plm_run, after the other threads have
- * done their share. NULL ends it. */
+/* For profiling. From now on, runs of the context add the time that step i of
+ * the model has taken to ticks[1 + i], and leave the time at their end in
+ * ticks[0]; the steps are listed in the description. `count`, the room in
+ * `ticks`, must be at least one more than there are steps. Times are of the
+ * CPU's constant-rate counter, read by the thread that called plm_run. NULL
+ * ends it. */
 plm_status plm_context_profile(plm_context *context, uint64_t *ticks,
                                size_t count);
 

@@ -38,6 +38,7 @@ private:
                                        bool transposed);
   mlir::FailureOr<plk::WeightOp> quantized(const QuantizedWeight &source,
                                            bool panels, bool transposed);
+  mlir::FailureOr<plk::WeightOp> halfByteTable(const QuantizedWeight &source);
   mlir::FailureOr<plk::WeightOp> integers(plm::LinearOp linear);
   plk::WeightOp create(plm::GetParameterOp get, bool panels, bool transposed);
   /// Values that were computed now, as a weight: `panel` columns wide panels,

@@ -12,7 +12,8 @@
 // same size expression if there is one, else any free slot, else a new one; it
 // is given back after its last use. At run time a slot is as large as the
 // largest of its values and offsets are running sums (Program/Shapes.cpp).
-// For a BERT encoder this gives four or five slots whatever its depth.
+// For a BERT encoder this gives some eight slots whatever its depth. (The
+// values of a chain do not share: RowChains.h.)
 //
 // Results of the function need no slot: they are written where the caller
 // wants them. A reshape is its operand under another type.
@@ -21,6 +22,7 @@
 
 #include "Kernels/Kernels.h"
 #include "ProgramEmitter.h"
+#include "RowChains.h"
 #include "TensorOps/TensorOps.h"
 #include "plmc/CodeGen/Passes.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
@@ -35,16 +37,8 @@ using namespace plmc;
 
 namespace {
 
-/// The value whose storage `value` is.
-Value storageOf(Value value) {
-  while (auto reshape = value.getDefiningOp<plm::ReshapeOp>())
-    value = reshape.getInput();
-  return value;
-}
-
 bool needsStorage(Operation *op) {
-  return op->getNumResults() == 1 &&
-         !isa<plm::GetParameterOp, plm::ConstantOp, plm::ReshapeOp>(op);
+  return op->getNumResults() == 1 && !isView(op);
 }
 
 struct Slot {
@@ -67,9 +61,16 @@ struct PlanArenaPass : plmc::impl::PlanArenaBase<PlanArenaPass> {
     for (Operation &op : block)
       for (Value operand : op.getOperands())
         lastUse[storageOf(operand)] = &op;
+    // A chain runs block by block: its last op has not ended before all have.
+    DenseMap<Operation *, Operation *> chainEnd;
+    for (const RowChain &chain : findRowChains(block))
+      for (Operation *op : chain.ops)
+        chainEnd[op] = chain.ops.back();
     DenseMap<Operation *, SmallVector<Value>> ends;
-    for (auto [value, op] : lastUse)
-      ends[continuesRows(op) ? op->getNextNode() : op].push_back(value);
+    for (auto [value, op] : lastUse) {
+      Operation *end = chainEnd.lookup_or(op, op);
+      ends[continuesRows(end) ? end->getNextNode() : end].push_back(value);
+    }
 
     // The first return of a computed value is computed in place, unless it is
     // computed before the mask is known: there are no outputs yet.
@@ -98,7 +99,7 @@ struct PlanArenaPass : plmc::impl::PlanArenaBase<PlanArenaPass> {
           slotOf[result] = slot;
           op.setAttr(attrs::slot, builder.getI32IntegerAttr(slot));
           if (!lastUse.count(result)) // never read
-            slots[slot].free = true;
+            ends[chainEnd.lookup_or(&op, &op)].push_back(result);
         }
       }
       // Operands end only after the result has its place: kernels read and

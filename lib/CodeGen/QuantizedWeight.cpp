@@ -25,6 +25,15 @@ std::optional<QuantizedWeight> QuantizedWeight::match(Value value) {
   return result && !result->block ? result : std::nullopt;
 }
 
+std::optional<QuantizedWeight> QuantizedWeight::matchHalfBytes(Value value) {
+  auto result = matchBlocks(value);
+  if (!result || result->bits > 4 || result->block % 32 ||
+      result->axis != (result->block ? 1 : 0) || result->op.getZeroPoint() ||
+      !result->elementType().isSignlessInteger(8))
+    return std::nullopt;
+  return result;
+}
+
 std::optional<QuantizedWeight> QuantizedWeight::matchBlocks(Value value) {
   QuantizedWeight result;
   result.op = value.getDefiningOp<plm::DequantizeOp>();
@@ -93,5 +102,6 @@ bool plmc::hasStoredWeight(plm::LinearOp linear) {
 
 bool plmc::isTable(Value table) {
   return table.getDefiningOp<plm::GetParameterOp>() ||
+         QuantizedWeight::matchHalfBytes(table) ||
          QuantizedWeight::match(table);
 }

@@ -108,6 +108,21 @@ llvm::Error WeightSection::writePanels(raw_ostream &os, plk::WeightOp weight) {
   return llvm::Error::success();
 }
 
+/// Values of 4 bits, 32 neighbours of a row in 16 bytes.
+static void writeHalfBytes(raw_ostream &os, ArrayRef<char> values,
+                           int64_t width) {
+  std::vector<char> row(llvm::alignTo(width, 32) / 2);
+  for (size_t begin = 0; begin < values.size(); begin += width) {
+    std::fill(row.begin(), row.end(), 0);
+    for (int64_t i = 0; i < width; ++i) {
+      char code = static_cast<char>((values[begin + i] + 8) & 15);
+      row[i / 32 * 16 + i % 16] |=
+          static_cast<char>(i % 32 < 16 ? code : code << 4);
+    }
+    os.write(row.data(), row.size());
+  }
+}
+
 llvm::Error WeightSection::write(raw_ostream &os, const Entry &entry) {
   if (auto weight = dyn_cast<plk::WeightOp>(entry.op)) {
     if (weight.getPanel())
@@ -121,7 +136,10 @@ llvm::Error WeightSection::write(raw_ostream &os, const Entry &entry) {
       auto read = readSource(parameter);
       if (!read)
         return read.takeError();
-      os.write(read->bytes.data(), read->bytes.size());
+      if (weight.getBits() <= 4)
+        writeHalfBytes(os, read->bytes, weight.getShape().back());
+      else
+        os.write(read->bytes.data(), read->bytes.size());
     }
     return llvm::Error::success();
   }

@@ -227,6 +227,8 @@ std::string Compression::buildRecord() const {
   record["precision"] = options.precision;
   if (options.precision == "int4")
     record["groupSize"] = options.groupSize;
+  if (options.tableBits)
+    record["tableBits"] = options.tableBits;
   record["pipeline"] = report.pipeline;
   record["parameters"] = report.after.parameters;
   record["family"] = report.after.family;

@@ -29,7 +29,8 @@ void buildModelPipeline(OpPassManager &pm, const CompressOptions &options) {
   if (!options.outputs.empty())
     pm.addPass(createPruneOutputsPass(options.outputs));
   if (options.precision != "f32")
-    pm.addPass(createSetPrecisionPass(options.precision, options.groupSize));
+    pm.addPass(createSetPrecisionPass(options.precision, options.groupSize,
+                                      /*minElements=*/4096, options.tableBits));
 }
 
 CompileOptions compileOptions(const CompressOptions &options) {

@@ -87,25 +87,28 @@ readSteps(const LoadedModel &model, ArrayRef<HostTensor> inputs, Shape shape) {
 Expected<size_t> measure(LoadedModel::Context &context,
                          ArrayRef<HostTensor> inputs, double seconds,
                          std::vector<Step> &steps) {
-  std::vector<uint64_t> ticks(steps.size() + 1);
+  std::vector<uint64_t> ticks(steps.size() + 1, 0);
   if (Error error = context.profile(ticks))
     return withCode(std::move(error), ExitCode::BadInput);
   std::vector<std::vector<uint64_t>> times(steps.size());
-  uint64_t first = 0;
   size_t runs = 0;
+  // The first run only gives the clocks a common start.
+  if (Error error = context.runInPlace(inputs))
+    return withCode(std::move(error), ExitCode::Internal);
+  uint64_t first = ticks.front();
   auto start = Clock::now();
   auto elapsed = [&] {
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
   do {
+    std::fill(ticks.begin() + 1, ticks.end(), 0);
     if (Error error = context.runInPlace(inputs))
       return withCode(std::move(error), ExitCode::Internal);
-    if (!runs++)
-      first = ticks.front();
     for (size_t i = 0; i < steps.size(); ++i)
-      times[i].push_back(ticks[i + 1] - ticks[i]);
+      times[i].push_back(ticks[i + 1]);
+    ++runs;
   } while (elapsed() < seconds || runs < 3);
-  double secondsPerTick = elapsed() / double(ticks.back() - first);
+  double secondsPerTick = elapsed() / double(ticks.front() - first);
   for (auto [step, all] : llvm::zip(steps, times)) {
     std::nth_element(all.begin(), all.begin() + all.size() / 2, all.end());
     step.seconds = double(all[all.size() / 2]) * secondsPerTick;

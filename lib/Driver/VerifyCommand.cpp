@@ -107,6 +107,7 @@ static Error repeatCompression(StringRef library, ModuleOp module) {
   CompressOptions options;
   options.precision = json["build"].value("precision", "f32");
   options.groupSize = json["build"].value("groupSize", options.groupSize);
+  options.tableBits = json["build"].value("tableBits", options.tableBits);
   if (options.precision == "f32")
     return Error::success();
   DiagnosticCollector diagnostics(module.getContext());

@@ -47,9 +47,9 @@ typedef struct plm_frame {
   void *barrier;             /* 88: the runtime's, opaque */
   const uint8_t *keep;       /* 96: [batch * sequence] the computed mask, where
                                     variant->mask has left it */
-  uint64_t *ticks;           /* 104: where run() stores the time stamp counter
-                                     at its start and after each step, or
-                                     NULL (plm_context_profile) */
+  uint64_t *ticks;           /* 104: [1 + num_steps] or NULL: run() leaves the
+                                     last time stamp in the first and adds
+                                     what step i has taken to 1 + i */
 } plm_frame;
 
 /* Derived dimensions follow the num_symbols input symbols in frame->dims. */

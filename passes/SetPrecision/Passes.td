@@ -32,6 +32,8 @@ def SetPrecision : Pass<"plm-set-precision", "mlir::ModuleOp"> {
            "f32 (do nothing), bf16, int8 or int4">,
     Option<"groupSize", "group-size", "int64_t", /*default=*/"128",
            "int4: rows of a weight that share a scale: 32, 64, 128, or 0: all">,
+    Option<"tableBits", "table-bits", "int64_t", /*default=*/"0",
+           "Bits of the tables of embeddings: 8, 4, or 0: as the weights">,
     Option<"minElements", "min-elements", "int64_t", /*default=*/"4096",
            "Leave smaller weights alone">
   ];

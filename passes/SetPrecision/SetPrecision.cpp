@@ -48,6 +48,13 @@ private:
   struct Stored {
     FlatSymbolRefAttr values, scales;
   };
+  /// The largest group up to the one asked for that divides `length`; 0: none.
+  int64_t blockFor(int64_t length) const {
+    for (int64_t size = groupSize; size >= 32; size /= 2)
+      if (length % size == 0 && length != size)
+        return size;
+    return 0;
+  }
   LogicalResult setLinear(LinearOp op);
   LogicalResult setTable(Operation *op, OpOperand &table);
   void setAttention(AttentionOp op);
@@ -178,9 +185,7 @@ LogicalResult SetPrecision::setLinear(LinearOp op) {
     return success();
   Form form{axis, 0, precision == "int4" ? 4 : 8};
   if (form.bits == 4)
-    for (int64_t size = groupSize; size >= 32 && !form.block; size /= 2)
-      if (k % size == 0 && k != size)
-        form.block = size;
+    form.block = blockFor(k);
   OpBuilder builder(op);
   FailureOr<Value> weight = dequantized(
       builder, op.getWeight().getDefiningOp<GetParameterOp>(), parameter, form);
@@ -210,13 +215,16 @@ LogicalResult SetPrecision::setTable(Operation *op, OpOperand &table) {
   if (!parameter || precision == "bf16")
     return success();
   OpBuilder builder(op);
-  FailureOr<Value> value =
-      dequantized(builder, table.get().getDefiningOp<GetParameterOp>(),
-                  parameter, Form{0, 0, 8});
+  bool halfBytes = tableBits ? tableBits == 4 : precision == "int4";
+  Form form{0, 0, halfBytes ? 4 : 8};
+  if (halfBytes)
+    form.block = blockFor(parameter.getTensorType().getDimSize(1));
+  FailureOr<Value> value = dequantized(
+      builder, table.get().getDefiningOp<GetParameterOp>(), parameter, form);
   if (failed(value))
     return failure();
   table.set(*value);
-  count("tables in int8", 1);
+  count(halfBytes ? "tables in int4" : "tables in int8", 1);
   return success();
 }
 
@@ -249,6 +257,11 @@ void SetPrecision::runOnOperation() {
                                << ": known are 0, 32, 64, 128";
     return signalPassFailure();
   }
+  if (tableBits != 0 && tableBits != 4 && tableBits != 8) {
+    getOperation().emitError()
+        << "table-bits=" << tableBits.getValue() << ": known are 0, 4, 8";
+    return signalPassFailure();
+  }
   stored.clear();
   symbols.emplace(getOperation());
   SmallVector<Operation *> ops;
@@ -271,10 +284,12 @@ void SetPrecision::runOnOperation() {
 
 std::unique_ptr<Pass> plmc::createSetPrecisionPass(StringRef precision,
                                                    int64_t groupSize,
-                                                   int64_t minElements) {
+                                                   int64_t minElements,
+                                                   int64_t tableBits) {
   SetPrecisionOptions options;
   options.precision = precision.str();
   options.groupSize = groupSize;
+  options.tableBits = tableBits;
   options.minElements = minElements;
   return std::make_unique<SetPrecision>(options);
 }

@@ -7,6 +7,9 @@
 // RUN: not plmc-opt %s --plm-set-precision=precision=int7 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // RUN: not plmc-opt %s --plm-set-precision="precision=int4 group-size=7" 2>&1 | FileCheck %s --check-prefix=GROUP
 
+// RUN: not plmc-opt %s --plm-set-precision="precision=int4 table-bits=5" 2>&1 | FileCheck %s --check-prefix=TABLE
+// TABLE: table-bits=5: known are 0, 4, 8
+
 // UNKNOWN: precision=int7: known are f32, bf16, int8, int4
 // GROUP: group-size=7: known are 0, 32, 64, 128
 // COUNT-COUNT-2: plm-set-precision: parameters quantised: 1

@@ -74,6 +74,11 @@ tool::Command tool::addCompress(CLI::App &app) {
                    "or 0 for all")
       ->capture_default_str();
   command
+      ->add_option("--table-bits", args->tableBits,
+                   "int8, int4: bits of embedding tables: 8, 4, or 0: as the "
+                   "weights")
+      ->capture_default_str();
+  command
       ->add_option("--outputs", args->outputs,
                    "Outputs to keep, a,b,...; what only the others need goes")
       ->delimiter(',')
@@ -105,6 +110,9 @@ tool::Command tool::addCompress(CLI::App &app) {
     if (llvm::Error error =
             oneOf("--group-size", std::to_string(args->groupSize),
                   {"0", "32", "64", "128"}))
+      return error;
+    if (llvm::Error error = oneOf(
+            "--table-bits", std::to_string(args->tableBits), {"0", "8", "4"}))
       return error;
     args->computePadding = args->padding == "compute";
     if (verify->count())

@@ -26,6 +26,7 @@ def parse_arguments():
     p.add_argument("--plmc", default=os.path.join(common.REPO, "build", "bin", "plmc"),
                    help="the tool (default: build/bin/plmc)")
     p.add_argument("--cpu", default="native", help="of plmc compress (native)")
+    p.add_argument("--precision", default="f32", help="of plmc compress (f32)")
     p.add_argument("--outputs", help="outputs that everyone computes, a,b (all)")
     p.add_argument("--peers", default="ort,openvino",
                    help="of: " + ", ".join(name for name in PEERS if name != "plmc"))
@@ -79,7 +80,7 @@ def check_arguments(a):
         name, equals, path = text.partition("=")
         if not equals or name not in a.peers:
             raise BenchError("--peer-model %s: PEER=FILE, PEER one of --peers" % text)
-        a.peer_models[name] = common.need_file(path, "--peer-model")
+        a.peer_models[name] = common.need_path(path, "--peer-model")
     for name in a.peers:
         if PEERS[name].own_model and name not in a.peer_models:
             raise BenchError("%s needs --peer-model %s=FILE" % (name, name))
@@ -158,6 +159,12 @@ def script(name, *arguments):
     return json.loads(done.stdout)
 
 
+def peaks(a):
+    if not os.path.exists(a.plmc):
+        return []
+    return script("peak.py", "--plmc", a.plmc, "--cores", ",".join(map(str, a.threads)))
+
+
 def measure_rest(a, report):
     """What the other scripts of this folder measure, into the same report."""
     same = ["--model", a.model, "--library", a.library, "--peers", ",".join(a.peers)]
@@ -171,7 +178,9 @@ def measure_rest(a, report):
     if os.path.exists(a.plmc):
         outputs = ["--outputs", ",".join(a.outputs)] if a.outputs else []
         wanted.append(("compile", "plmc compress", "compile_time.py",
-                       ["--plmc", a.plmc, "--cpu", a.cpu, *outputs, a.model]))
+                       ["--plmc", a.plmc, "--cpu", a.cpu,
+                        "--option=--precision=" + a.precision,
+                        *outputs, a.model]))
     for key, title, name, arguments in wanted:
         print(title + " ...", flush=True)
         report[key] = script(name, *arguments)
@@ -185,12 +194,13 @@ def main():
     with tempfile.TemporaryDirectory(prefix="plm-bench-") as folder:
         if not a.library:
             a.library = common.compress(a.plmc, a.model, os.path.join(folder, "model.so"),
-                                        a.cpu, a.outputs)
+                                        a.cpu, a.outputs, a.precision)
         # "cpu" from the library itself, by way of the tool where there is one.
         about = common.inspect(a.plmc, a.library) if os.path.exists(a.plmc) else {}
         report = {
             "date": time.strftime("%Y-%m-%d"), "host": common.host_info(),
             "model": os.path.splitext(os.path.basename(a.model))[0],
+            "precision": a.precision,
             "library": {"cpu": about.get("cpu", "cpu unknown"),
                         "bytes": os.path.getsize(a.library)},
             "versions": {}, "peers": a.peers, "seconds": a.seconds, "pinned": a.pin,
@@ -198,13 +208,12 @@ def main():
         }
         print(common.host_line(report["host"]), flush=True)
         if a.all:  # peaks before and after, the better: neighbours only lower them
-            report["peaks"] = script("peak.py", "--cores", ",".join(map(str, a.threads)))
+            report["peaks"] = peaks(a)
         for threads in a.threads:
             measure_threads(a, threads, folder, facts, report)
         if a.all:
-            again = script("peak.py", "--cores", ",".join(map(str, a.threads)))
             report["peaks"] = [{k: max(v, new[k]) for k, v in old.items()}
-                               for old, new in zip(report["peaks"], again)]
+                               for old, new in zip(report["peaks"], peaks(a))]
             measure_rest(a, report)
     report["load_average_after"] = common.load_average()
     text = reports.markdown(report)
@@ -212,7 +221,8 @@ def main():
     if a.json:
         common.write_json(a.json, report)
     if a.markdown:
-        reports.write_markdown(a.markdown, text)
+        reports.write_markdown(a.markdown, text, [
+            report["model"] + " " + a.precision, a.precision])
     if a.plot:
         reports.plot(report, a.plot)
 

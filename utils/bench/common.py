@@ -38,6 +38,12 @@ def _report(error):
     return 2
 
 
+def need_path(path, what):
+    if path and os.path.isdir(path):  # some runtimes read folders
+        return os.path.abspath(path)
+    return need_file(path, what)
+
+
 def need_file(path, what):
     if not path or not os.path.isfile(path):
         raise BenchError("no such file: %s (%s)" % (path, what) if path
@@ -98,8 +104,9 @@ def run_plmc(plmc, arguments):
     return done.stdout
 
 
-def compress(plmc, model, library, cpu="native", outputs=None):
-    arguments = ["compress", model, "-o", library, "--cpu=" + cpu]
+def compress(plmc, model, library, cpu="native", outputs=None, precision="f32"):
+    arguments = ["compress", model, "-o", library, "--cpu=" + cpu,
+                 "--precision=" + precision]
     if outputs:
         arguments.append("--outputs=" + ",".join(outputs))
     run_plmc(plmc, arguments)

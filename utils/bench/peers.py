@@ -114,6 +114,34 @@ class OpenVino:
         return [result[i] for i in range(len(self.outputs))]
 
 
+class CTranslate2:
+    """CTranslate2's encoder, on a folder that its converter wrote (peer_models.py)."""
+
+    def __init__(self):
+        import ctranslate2
+        import numpy
+        self._ct2, self._numpy = ctranslate2, numpy
+
+    def version(self):
+        return "ctranslate2 " + self._ct2.__version__
+
+    def load(self, path, threads, outputs, options):
+        if outputs and outputs != ["last_hidden_state"]:
+            raise ValueError("CTranslate2 gives last_hidden_state alone: --outputs")
+        self._encoder = self._ct2.Encoder(
+            path, device="cpu", intra_threads=threads, inter_threads=1,
+            compute_type=options["compute_type"])
+        self.inputs = ["input_ids", "attention_mask"]
+        self.outputs = ["last_hidden_state"]
+
+    def run(self, feed):
+        view = self._ct2.StorageView.from_array
+        ids = self._numpy.ascontiguousarray(feed["input_ids"], self._numpy.int32)
+        lengths = feed["attention_mask"].sum(1).astype(self._numpy.int32)
+        result = self._encoder.forward_batch(view(ids), view(lengths))
+        return [self._numpy.asarray(result.last_hidden_state)]
+
+
 class Peer:
     """How one name of --peers is run."""
 
@@ -133,6 +161,8 @@ PEERS = {
     "ort": Peer(OnnxRuntime, 1e-4),
     "ort-nospin": Peer(OnnxRuntime, 1e-4, {"spinning": "0"}),
     "ort-int8": Peer(OnnxRuntime, None, own_model=True),
+    "ct2-int8": Peer(CTranslate2, None, {"compute_type": "int8"}, own_model=True),
+    "ct2": Peer(CTranslate2, 1e-4, {"compute_type": "float32"}, own_model=True),
     "openvino": Peer(OpenVino, 1e-4),
     "openvino-avx2": Peer(OpenVino, 1e-4, env=_AVX2),
     "openvino-bf16": Peer(OpenVino, None, {"precision": "bf16"}),

@@ -6,18 +6,26 @@ import os
 
 from common import BenchError, host_line, table
 
-# A file that has both lines keeps all that stands outside of them.
-BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+# A file that has both lines keeps all that stands outside of them; NAME is the
+# precision, or the model and the precision.
+BEGIN, END = "<!-- bench %s: begin -->", "<!-- bench %s: end -->"
+
+# Of `plmc peak`, by what the products are computed in.
+_PEAK_KEYS = {"f32": "f32_gflops", "bf16": "bf16_gflops", "int8": "int8_gops",
+              "int4": "int8_gops"}
 
 
-def write_markdown(path, text):
+def write_markdown(path, text, names):
+    """Puts the tables between the marks of the first of `names` that the file has."""
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             old = file.read()
-        before, begin, rest = old.partition(BEGIN)
-        _, end, after = rest.partition(END)
-        if begin and end:
-            text = "%s%s\n\n%s\n%s%s" % (before, begin, text.strip(), end, after)
+        for name in names:
+            before, begin, rest = old.partition(BEGIN % name)
+            _, end, after = rest.partition(END % name)
+            if begin and end:
+                text = "%s%s\n\n%s\n%s%s" % (before, begin, text.strip(), end, after)
+                break
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
 
@@ -55,10 +63,11 @@ def markdown(report):
         "%s; kernel %s, Python %s; %s" % (host_line(host), host["kernel"],
                                           host["python"], report["date"]), "",
         "A ratio is the median of the rounds' ratios, above 1 where plmc is faster. "
-        "Library: %s, %s." % (report["library"]["cpu"],
-                              _bytes(report["library"]["bytes"])), "",
+        "Library: %s, %s, %s." % (report["precision"], report["library"]["cpu"],
+                                  _bytes(report["library"]["bytes"])), "",
     ]
-    peaks = {p["cores"]: p["f32_gflops"] for p in report.get("peaks", [])}
+    key = _PEAK_KEYS[report["precision"]]
+    peaks = {p["cores"]: p[key] for p in report.get("peaks", []) if key in p}
     for threads in sorted({m["threads"] for m in report["cases"]}):
         measured = [m for m in report["cases"] if m["threads"] == threads]
         lines += ["%d thread%s" % (threads, "" if threads == 1 else "s"), "",

@@ -23,13 +23,13 @@ def add_arguments(p):
 
 def check_arguments(a):
     """Adds a.paths: what each runtime opens, plmc first."""
-    a.paths = {"plmc": common.need_file(a.library, "--library")}
+    a.paths = {"plmc": common.need_path(a.library, "--library")}
     a.outputs = a.outputs.split(",") if a.outputs else None
     own = dict(text.partition("=")[::2] for text in a.peer_model)
     for name in filter(None, a.peers.split(",")):
         if name not in PEERS or name == "plmc":
             raise BenchError("no peer '%s'" % name)
-        a.paths[name] = common.need_file(own.get(name, a.model),
+        a.paths[name] = common.need_path(own.get(name, a.model),
                                          "--model, which %s runs" % name)
     if a.threads < 1:
         raise BenchError("--threads takes a count from 1 up")

@@ -48,8 +48,8 @@ public:
     run(llvm::ArrayRef<HostTensor> inputs);
     /// The same without copying the outputs out, for timing.
     llvm::Error runInPlace(llvm::ArrayRef<HostTensor> inputs);
-    /// From now on, runs store a time stamp at their start and after each of
-    /// the model's steps, whose number the description gives.
+    /// From now on, runs add up what each of the model's steps takes:
+    /// plm_context_profile.
     llvm::Error profile(llvm::MutableArrayRef<uint64_t> ticks);
 
   private:

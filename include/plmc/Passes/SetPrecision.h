@@ -16,10 +16,12 @@ namespace plmc {
 
 /// `plm-set-precision`: precision "f32", "bf16", "int8" or "int4"; `groupSize`
 /// rows share a scale in int4, all of them with 0. Smaller weights than
-/// `minElements` are left alone.
+/// `minElements` are left alone. Tables of embeddings get `tableBits`, 8 or 4;
+/// 0: as many as the weights.
 std::unique_ptr<mlir::Pass> createSetPrecisionPass(llvm::StringRef precision,
                                                    int64_t groupSize = 128,
-                                                   int64_t minElements = 4096);
+                                                   int64_t minElements = 4096,
+                                                   int64_t tableBits = 0);
 
 /// Registers plm-set-precision for plmc-opt.
 void registerPrecisionPasses();

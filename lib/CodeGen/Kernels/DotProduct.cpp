@@ -133,6 +133,9 @@ private:
   SmallVector<Value> rows;
   int64_t lanes, vectors, rowBytes, codeBytes;
   bool words;
+
+public:
+  int64_t prefetchBytes = 0; // how far ahead of the panel; 0: not
 };
 
 } // namespace
@@ -258,6 +261,9 @@ void DotLoop::bf16Floats(Value panel, Value word, int64_t ahead,
 
 void DotLoop::step(Value word, int64_t ahead, SmallVectorImpl<Value> &acc) {
   Value panel = b.offset(b.at(this->panel, word, rowBytes), ahead * rowBytes);
+  if (prefetchBytes)
+    for (int64_t line = 0; line < vectors * lanes * 4; line += 64)
+      b.prefetch(b.offset(panel, prefetchBytes + line));
   if (format.isInt())
     words ? intWords(panel, word, ahead, acc)
           : intPairs(panel, word, ahead, acc);
@@ -325,6 +331,11 @@ SmallVector<Value> plmc::emitDotTile(KernelBuilder &b, const DotTile &tile) {
   for (int64_t r = 0; r < tile.rows; ++r)
     rows.push_back(b.offset(tile.x, r * layout.stride + layout.codes));
   DotLoop loop(b, format, tile.panel, tile.panelWidth, rows);
+  // A single row streams the weight as fast as it can be read; more rows leave
+  // time to fetch the next panel. (In int8, whose weights are half as large,
+  // the instructions cost more than they gain.)
+  if (tile.rows > 1 && !format.isInt())
+    loop.prefetchBytes = format.words(tile.k) * tile.panelWidth * 4;
   int64_t vectors = b.target.panelVectors, lanes = b.target.lanes;
   if (!format.isInt()) {
     SmallVector<Value> start;

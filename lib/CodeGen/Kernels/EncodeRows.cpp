@@ -7,9 +7,8 @@
 
 //
 // A row of int8 stands for scale * code + shift, shift the middle of its range:
-// the residual stream has outliers on one side, GELU has only one side. (MiniLM
-// on STS-B: mean cosine 0.9989; 0.9973 with a scale alone.) The shift meets the
-// sums of the weight's columns, a row of f32 behind the scales.
+// the residual stream has outliers on one side, GELU has only one side. The
+// shift meets the sums of the weight's columns, a row of f32 behind the scales.
 //
 //===----------------------------------------------------------------------===//
 

@@ -64,6 +64,10 @@ WeightFormat WeightFormat::of(plk::WeightOp weight) {
   if (!weight.getQuantized())
     return format;
   format.element = weight.getQuantized()->isUnsignedInteger() ? U8 : I8;
+  if (!weight.getPrecision() && weight.getBits() <= 4) {
+    format.element = I4;
+    format.block = weight.getBlock().value_or(0);
+  }
   format.zeroPoint = weight.getZeroPoint().has_value();
   format.axis = weight.getAxis().value_or(-1);
   return format;
@@ -72,6 +76,8 @@ WeightFormat WeightFormat::of(plk::WeightOp weight) {
 std::string WeightFormat::name() const {
   if (!isQuantized())
     return "";
+  if (element == I4)
+    return "_i4b" + std::to_string(block);
   std::string text = element == U8 ? "_u8" : "_i8";
   if (zeroPoint)
     text += "_zero";

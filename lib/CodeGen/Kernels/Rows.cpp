@@ -97,6 +97,11 @@ struct TableRow {
 Value TableRow::load(KernelBuilder &b, Value column, int64_t valid) const {
   if (!format.isQuantized())
     return b.loadVec(b.at(at, column), valid);
+  if (format.element == WeightFormat::I4) {
+    Value block = format.block ? b.div(column, b.c(format.block)) : b.c(0);
+    return b.fmul(b.loadVec4(at, column),
+                  b.broadcast(b.load(b.f32, b.at(scale, block))));
+  }
   auto factor = [&](Value address) {
     return format.axis == 1 ? b.loadVec(b.at(address, column), valid)
                             : b.broadcast(b.load(b.f32, address));
@@ -136,7 +141,7 @@ func::FuncOp plmc::buildEmbed(KernelBuilder &b, ModuleOp module,
     Value source = b.loadI32(rowSource, row);
     SmallVector<TableRow> addends;
     auto rowOf = [&](size_t table, Value base, Value index) {
-      TableRow row{b.at(base, index, spec.width * formats[table].bytes()),
+      TableRow row{b.at(base, index, formats[table].rowBytes(spec.width)),
                    formats[table],
                    {},
                    {}};
@@ -144,7 +149,10 @@ func::FuncOp plmc::buildEmbed(KernelBuilder &b, ModuleOp module,
         row.scale = argument(scaleOf[table]);
         row.zeroPoint = argument(scaleOf[table] + 1);
         if (row.format.axis == 0) {
-          row.scale = b.at(row.scale, index);
+          int64_t scales = row.format.block
+                               ? llvm::divideCeil(spec.width, row.format.block)
+                               : 1;
+          row.scale = b.at(row.scale, index, scales * 4);
           row.zeroPoint = b.at(row.zeroPoint, index);
         }
       }

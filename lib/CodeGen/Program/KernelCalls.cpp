@@ -67,7 +67,7 @@ LogicalResult ProgramBuilder::emitEmbed(plk::EmbedOp op, Value result) {
       checked ? 0 : indexCheck(op, "a computed id is outside its table");
   auto func = kernel(spec.name(), [&] { return buildEmbed(b, output, spec); });
   DimExpr rows = rowsOf(op.getType());
-  Range range = shareRows(dim(rows));
+  Range range = ownRows(dim(rows));
   auto sequence = DimExpr::parse(
       source->getAttrOfType<StringAttr>(attrs::sequence).getValue());
   arguments.append({*position, frameField(runtime::FrameRowSource), result,
@@ -115,11 +115,11 @@ LogicalResult ProgramBuilder::emitLinear(plk::LinearOp op, Value result) {
   spec.residual = bool(op.getResidual());
   spec.activation = op.getActivation();
 
-  FailureOr<Value> input = address(op.getInput());
+  FailureOr<Value> input = rowAddress(op.getInput());
   FailureOr<Value> panels = weightAddress(op, op.getWeight());
   FailureOr<Value> bias = optionalWeight(op, op.getBias());
   FailureOr<Value> residual =
-      op.getResidual() ? address(op.getResidual()) : input;
+      op.getResidual() ? rowAddress(op.getResidual()) : input;
   if (failed(input) || failed(panels) || failed(bias) || failed(residual))
     return failure();
 
@@ -127,17 +127,18 @@ LogicalResult ProgramBuilder::emitLinear(plk::LinearOp op, Value result) {
   Value rows = dim(rowsOf(op.getType()));
   Value numTiles = b.c(spec.numTiles(b.target));
   // Few rows: share columns. With one thread both are everything.
-  Value few = b.lt(rows, b.mul(threads, 4 * b.target.tileRows));
-  Range ownRows = shareRows(rows), ownTiles = share(numTiles);
-  SmallVector<Value> arguments{*input,
-                               *panels,
-                               *bias,
-                               *residual,
-                               result,
-                               b.select(few, b.c(0), ownRows.lo),
-                               b.select(few, rows, ownRows.hi),
-                               b.select(few, ownTiles.lo, b.c(0)),
-                               b.select(few, ownTiles.hi, numTiles)};
+  Value few = rowBlock ? Value() : isFew(rows);
+  Range own = ownRows(rows), tiles{b.c(0), numTiles};
+  Range ofRows = own;
+  if (few) {
+    Range ownTiles = share(numTiles);
+    ofRows = {b.select(few, b.c(0), own.lo), b.select(few, rows, own.hi)};
+    tiles = {b.select(few, ownTiles.lo, tiles.lo),
+             b.select(few, ownTiles.hi, tiles.hi)};
+  }
+  SmallVector<Value> arguments{*input,    *panels,  *bias,
+                               *residual, result,   ofRows.lo,
+                               ofRows.hi, tiles.lo, tiles.hi};
   if (failed(appendScales(op, weight, arguments)))
     return failure();
   b.call(func, arguments);
@@ -146,16 +147,17 @@ LogicalResult ProgramBuilder::emitLinear(plk::LinearOp op, Value result) {
     FailureOr<Value> beta = optionalWeight(op, op.getBeta());
     if (failed(gamma) || failed(beta))
       return failure();
-    b.ifThen(few, [&] { barrier(); });
+    if (few)
+      b.ifThen(few, [&] { barrier(); });
     normRows(*gamma, op.getBeta() ? *beta : Value(), result, result, spec.n,
-             op.getEpsilon().convertToDouble(), ownRows);
+             op.getEpsilon().convertToDouble(), own);
   }
   return success();
 }
 
 LogicalResult ProgramBuilder::emitEncodeRows(plk::EncodeRowsOp op,
                                              Value result) {
-  FailureOr<Value> input = address(op.getInput());
+  FailureOr<Value> input = rowAddress(op.getInput());
   if (failed(input))
     return failure();
   DotFormat format;
@@ -166,7 +168,7 @@ LogicalResult ProgramBuilder::emitEncodeRows(plk::EncodeRowsOp op,
                                   width, format.block);
   auto func =
       kernel(key, [&] { return buildEncodeRows(b, output, format, width); });
-  Range rows = shareRows(dim(rowsOf(op.getType())));
+  Range rows = ownRows(dim(rowsOf(op.getType())));
   b.call(func, {*input, result, rows.lo, rows.hi});
   return success();
 }
@@ -235,14 +237,14 @@ LogicalResult ProgramBuilder::emitAttention(plk::AttentionOp op, Value result) {
 }
 
 LogicalResult ProgramBuilder::emitNorm(plk::NormOp op, Value result) {
-  FailureOr<Value> input = address(op.getInput()),
+  FailureOr<Value> input = rowAddress(op.getInput()),
                    gamma = weightAddress(op, op.getGamma()),
                    beta = optionalWeight(op, op.getBeta());
   if (failed(input) || failed(gamma) || failed(beta))
     return failure();
   normRows(*gamma, op.getBeta() ? *beta : Value(), *input, result,
            widthOf(op.getResult()), op.getEpsilon().convertToDouble(),
-           shareRows(dim(rowsOf(op.getType()))));
+           ownRows(dim(rowsOf(op.getType()))));
   return success();
 }
 

@@ -10,6 +10,7 @@
 
 #include "../Kernels/Kernels.h"
 #include "../ProgramEmitter.h"
+#include "../RowChains.h"
 #include "../RuntimeInterface.h"
 #include "../TensorOps/TensorOps.h"
 #include "plmc/CodeGen/Passes.h"
@@ -52,6 +53,14 @@ private:
   };
   Range share(Value count);
   Range shareRows(Value rows);
+  Value isFew(Value rows);
+  /// The rows that are being computed: the current block's, or a share.
+  Range ownRows(Value rows) {
+    return rowBlock ? rowBlock->rows : shareRows(rows);
+  }
+  /// Where row 0 of the value would be, if the rows of the current block are
+  /// where they are.
+  FailureOr<Value> rowAddress(Value value);
   void barrier() { b.call(barrierFunc, {frame, threads}); }
 
   /// The kernel of that name; built when it is first asked for.
@@ -71,12 +80,15 @@ private:
   void numberLayers();
   void beginSteps();
   void endStep(Operation *op);
-  void storeTicks(int64_t index);
+  ProgramInfo::Step describeStep(Operation *op);
+  Value readCounter();
+  void addTicks(int64_t index);
 
   LogicalResult emitRun();
   LogicalResult emitPhase(llvm::StringRef name, mlir::Block::iterator begin,
                           mlir::Block::iterator end);
   LogicalResult emitOp(Operation *op);
+  LogicalResult emitChain(const RowChain &chain);
   LogicalResult appendScales(Operation *user, plk::WeightOp weight,
                              llvm::SmallVectorImpl<Value> &arguments);
   LogicalResult emitEmbed(plk::EmbedOp op, Value result);
@@ -107,9 +119,16 @@ private:
   llvm::StringMap<mlir::func::FuncOp> kernels;
   std::map<std::string, int64_t> symbolIndex;
   Value frame, thread, threads, dims;
+  /// A block of rows of a chain, while its ops are emitted.
+  struct RowBlock {
+    const RowChain &chain;
+    Range rows;
+    Value shift; // from a row to where local values have it, in rows
+  };
+  std::optional<RowBlock> rowBlock;
   Value ticks, profiling;
   std::string stepKernel;
-  llvm::DenseMap<Operation *, int64_t> layerOf;
+  llvm::DenseMap<Operation *, int64_t> layerOf, stepOf;
   llvm::DenseMap<Value, Value> addresses;
 };
 

@@ -7,9 +7,10 @@
 //
 // plm_gen_run is executed by every thread of a context at once (SPMD). It is a
 // straight list of kernel calls; each thread takes its share of the rows,
-// panels or tasks of each, and a barrier stands between two ops. With few rows
-// the threads of a product share the columns instead: a product of 8 rows by 2
-// threads would leave each with a register tile that is half empty.
+// panels or tasks of each, and a barrier stands between two ops, or two chains
+// of row ops (RowChains.cpp). With few rows the threads of a product share the
+// columns instead: a product of 8 rows by 2 threads would leave each with a
+// register tile that is half empty.
 //
 // Equal kernels are built once: a kernel is named by its widths and epilogue,
 // and layers differ only in the addresses that they pass.
@@ -92,12 +93,77 @@ ProgramBuilder::Range ProgramBuilder::share(Value count) {
           b.div(b.mul(count, b.add(thread, 1)), threads)};
 }
 
-/// Whole register tiles, so that only the last share has a low one.
 ProgramBuilder::Range ProgramBuilder::shareRows(Value rows) {
-  int64_t tile = b.target.tileRows;
-  Range tiles = share(b.ceilDiv(rows, tile));
-  return {b.min(b.mul(tiles.lo, tile), rows),
-          b.min(b.mul(tiles.hi, tile), rows)};
+  return share(rows);
+}
+
+/// Bytes from row to row, as the kernels count them.
+static int64_t rowStride(const TargetInfo &target, Value value) {
+  if (auto encode = storageOf(value).getDefiningOp<plk::EncodeRowsOp>()) {
+    DotFormat format;
+    format.precision = encode.getPrecision();
+    format.block = encode.getBlock().value_or(0);
+    return EncodedRow::of(target, format, widthOf(encode.getInput())).stride;
+  }
+  auto type = cast<RankedTensorType>(value.getType());
+  return type.getShape().back() * storageBytes(type.getElementType());
+}
+
+FailureOr<Value> ProgramBuilder::rowAddress(Value value) {
+  FailureOr<Value> base = address(value);
+  Operation *producer = storageOf(value).getDefiningOp();
+  if (failed(base) || !rowBlock || !producer ||
+      !rowBlock->chain.members.contains(producer) ||
+      producer->hasAttr(attrs::output) ||
+      !rowBlock->chain.isLocal(producer->getResult(0)))
+    return base;
+  return b.offset(*base, b.mul(rowBlock->shift, rowStride(b.target, value)));
+}
+
+LogicalResult ProgramBuilder::emitChain(const RowChain &chain) {
+  // Addresses that both ways and every block can use.
+  int64_t bytes = 0;
+  for (Operation *op : chain.ops) {
+    for (Value operand : op->getOperands())
+      if (failed(address(operand)))
+        return failure();
+    if (failed(address(op->getResult(0))))
+      return failure();
+    bytes += rowStride(b.target, op->getResult(0));
+  }
+  Value rows = dim(rowsOf(
+      cast<RankedTensorType>(chain.ops.front()->getResult(0).getType())));
+  bool good = true;
+  auto singly = [&] {
+    for (Operation *op : chain.ops)
+      good &= succeeded(emitOp(op));
+  };
+  auto byBlocks = [&] {
+    Range own = share(rows);
+    Value count = b.sub(own.hi, own.lo);
+    int64_t tile = b.target.tileRows;
+    // What a block writes should stay in the L2.
+    int64_t most = std::clamp<int64_t>((1 << 20) / bytes, 4 * tile, 256);
+    // Blocks of equal size, so that no low one is left at the end.
+    Value blocks = b.ceilDiv(count, most);
+    Value size =
+        b.div(b.add(count, b.sub(blocks, b.c(1))), b.max(blocks, b.c(1)));
+    b.loop(b.c(0), blocks, 1, [&](Value index) {
+      Value lo = b.min(b.add(own.lo, b.mul(index, size)), own.hi);
+      Value hi = b.min(b.add(lo, size), own.hi);
+      rowBlock.emplace(RowBlock{chain, {lo, hi}, b.sub(own.lo, lo)});
+      singly();
+      rowBlock.reset();
+    });
+    barrier();
+  };
+  b.ifThenElse(isFew(rows), singly, byBlocks);
+  return success(good);
+}
+
+/// Too few rows for each thread to have some register tiles of its own.
+Value ProgramBuilder::isFew(Value rows) {
+  return b.lt(rows, b.mul(threads, 4 * b.target.tileRows));
 }
 
 int32_t ProgramBuilder::indexCheck(Operation *op, const Twine &what) {
@@ -159,7 +225,7 @@ LogicalResult ProgramBuilder::emitOp(Operation *op) {
   }
   if (op->getNumResults() != 1)
     return op->emitOpError("is not supported by code generation");
-  FailureOr<Value> result = address(op->getResult(0));
+  FailureOr<Value> result = rowAddress(op->getResult(0));
   if (failed(result))
     return failure();
   LogicalResult status = success();
@@ -191,7 +257,7 @@ LogicalResult ProgramBuilder::emitOp(Operation *op) {
   }
   if (failed(status))
     return failure();
-  if (!continuesRows(op))
+  if (!rowBlock && !continuesRows(op))
     barrier();
   if (profiling)
     endStep(op);
@@ -208,9 +274,17 @@ LogicalResult ProgramBuilder::emitPhase(StringRef name, Block::iterator begin,
   addresses.clear(); // of another function
   if (name == "plm_gen_run")
     beginSteps();
+  DenseMap<Operation *, const RowChain *> starts;
+  SmallVector<RowChain> chains = findRowChains(*begin->getBlock());
+  for (const RowChain &chain : chains)
+    starts[chain.ops.front()] = &chain;
+  const RowChain *current = nullptr;
   for (Operation &op : llvm::make_range(begin, end)) {
     b.setInsertionPointToEnd(&func.getBody().front());
-    if (failed(emitOp(&op)))
+    if (current && current->members.contains(&op))
+      continue;
+    current = starts.lookup(&op);
+    if (failed(current ? emitChain(*current) : emitOp(&op)))
       return failure();
   }
   b.endFunction();

@@ -28,6 +28,9 @@ int64_t WeightOp::getStoredBytes() {
     shape[1] = llvm::alignTo(shape[1], *getPanel());
     shape[0] = llvm::alignTo(shape[0], getWordSize());
   }
+  bool halves = !getPrecision() && getQuantized() && getBits() <= 4;
+  if (halves) // 32 values in 16 bytes
+    shape.back() = llvm::alignTo(shape.back(), 32) / 2;
   for (int64_t size : shape)
     count *= size;
   if (getPrecision()) // a word is 4 bytes

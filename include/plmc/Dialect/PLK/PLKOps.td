@@ -31,7 +31,9 @@ def PLK_WeightOp : PLK_Op<"weight", [Symbol]> {
     in the section and stand for (value - zero_point) * scale. Both are other
     weights, f32 vectors: one number for each row (`axis` = 0), for each column
     (`axis` = 1, which panels need) or for all (no `axis`). Without `zero_point`
-    it is 0.
+    it is 0. A table with `bits` = 4 holds 32 neighbours of a row in 16 bytes, v +
+    8, the first 16 in the low halves; its `scale` has one number for each `block`
+    of each row, one a row without `block`.
 
     With `precision` the panels are operands of dot products: what lies side by
     side in K forms a word, [ceil(N / W)][ceil(K / k)][W][k], padded with zeros.
