@@ -84,7 +84,7 @@ typedef struct plm_rt_barrier_state {
   _Atomic uint32_t phase; /* also the futex word */
   _Atomic uint32_t sleepers;
   uint32_t participants;
-  uint32_t spins;
+  bool spin;
 } plm_rt_barrier_state;
 
 typedef struct plm_rt_pool plm_rt_pool;

@@ -36,9 +36,21 @@
 
 #include "Internal.h"
 
-/* Some 20 to 50 microseconds, by the CPU's `pause`: longer than threads that
- * share a step evenly ever differ, shorter than a sleep and a wake-up. */
-#define PLM_RT_SPINS 1000
+/* How long to spin, in ticks of the time stamp counter (2 to 4 a nanosecond):
+ * 50 to 100 microseconds, which is longer than threads that share a step evenly
+ * differ, and about what a sleep and a wake-up cost. Counting `pause` would not
+ * do: it takes 10 cycles on one CPU and 140 on another. */
+#define PLM_RT_SPIN_TICKS 200000
+
+static uint64_t ticks(void) {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+  uint64_t count; /* of 25 to 1000 MHz: scaled to be about as fast */
+  __asm__ volatile("mrs %0, cntvct_el0" : "=r"(count));
+  return count * 8;
+#endif
+}
 
 static void pause_cpu(void) {
 #if defined(__x86_64__)
@@ -66,10 +78,13 @@ static void barrier_wait(plm_rt_barrier_state *barrier) {
   uint32_t phase = atomic_load(&barrier->phase);
   if (barrier_arrive(barrier))
     return;
-  for (uint32_t i = 0; i < barrier->spins; ++i) {
-    if (atomic_load_explicit(&barrier->phase, memory_order_acquire) != phase)
-      return;
-    pause_cpu();
+  if (barrier->spin) {
+    uint64_t start = ticks();
+    do {
+      if (atomic_load_explicit(&barrier->phase, memory_order_acquire) != phase)
+        return;
+      pause_cpu();
+    } while (ticks() - start < PLM_RT_SPIN_TICKS);
   }
   atomic_fetch_add(&barrier->sleepers, 1);
   while (atomic_load(&barrier->phase) == phase)
@@ -117,7 +132,7 @@ plm_status plm_rt_pool_create(plm_rt_pool *pool, int32_t threads,
     return PLM_OK;
   pool->pid = getpid();
   pool->barrier.participants = (uint32_t)threads;
-  pool->barrier.spins = threads <= cpus ? PLM_RT_SPINS : 0;
+  pool->barrier.spin = threads <= cpus;
   pool->workers =
       plm_rt_allocate_zeroed(sizeof(plm_rt_worker) * (size_t)(threads - 1));
   if (!pool->workers)

@@ -331,11 +331,7 @@ SmallVector<Value> plmc::emitDotTile(KernelBuilder &b, const DotTile &tile) {
   for (int64_t r = 0; r < tile.rows; ++r)
     rows.push_back(b.offset(tile.x, r * layout.stride + layout.codes));
   DotLoop loop(b, format, tile.panel, tile.panelWidth, rows);
-  // A single row streams the weight as fast as it can be read; more rows leave
-  // time to fetch the next panel. (In int8, whose weights are half as large,
-  // the instructions cost more than they gain.)
-  if (tile.rows > 1 && !format.isInt())
-    loop.prefetchBytes = format.words(tile.k) * tile.panelWidth * 4;
+  loop.prefetchBytes = tile.prefetchBytes;
   int64_t vectors = b.target.panelVectors, lanes = b.target.lanes;
   if (!format.isInt()) {
     SmallVector<Value> start;

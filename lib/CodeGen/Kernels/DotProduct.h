@@ -78,6 +78,8 @@ struct DotTile {
   /// int8 only: the scales of the first block, at the tile's first column; the
   /// other blocks follow, then the sums of the columns.
   Value scales;
+  /// How far ahead of the panel to prefetch; 0: not.
+  int64_t prefetchBytes = 0;
   /// A vector of each column vector of the tile, or none.
   llvm::SmallVector<Value> bias = {};
 };

@@ -50,6 +50,9 @@ struct LinearSpec {
   std::optional<DotFormat> dot;
   bool bias = false, residual = false;
   std::optional<plm::ActivationKind> activation;
+  /// The weights of the model come from memory, not from a cache: fetch the
+  /// next panel while one is used.
+  bool prefetch = false;
   /// Rows and columns of a register tile, and how many tiles of columns.
   int64_t tileRows(const TargetInfo &target) const;
   int64_t tileColumns(const TargetInfo &target) const;

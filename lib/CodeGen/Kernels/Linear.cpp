@@ -194,7 +194,7 @@ static SmallVector<Value> emitFloat(KernelBuilder &b, const LinearSpec &spec,
                     spec.panelWidth};
   // A single row streams the weight as fast as it can be read; more rows leave
   // time to fetch the next panel.
-  if (rows > 1)
+  if (spec.prefetch && rows > 1)
     tile.prefetchBytes = spec.k * spec.panelWidth * spec.weight.bytes();
   tile.format = spec.weight;
   if (spec.weight.zeroPoint)
@@ -224,6 +224,8 @@ static SmallVector<Value> emitDot(KernelBuilder &b, const LinearSpec &spec,
                func.getArgument(0),
                func.getArgument(1),
                spec.dot->isInt() ? Value(func.getArgument(5)) : Value()};
+  if (spec.prefetch && rows > 1)
+    tile.prefetchBytes = spec.dot->words(spec.k) * spec.panelWidth * 4;
   if (spec.bias)
     for (int64_t v = 0; v < spec.tileColumns(b.target) / b.target.lanes; ++v)
       tile.bias.push_back(loadColumns(b, func.getArgument(2), v, valid));

@@ -114,6 +114,7 @@ LogicalResult ProgramBuilder::emitLinear(plk::LinearOp op, Value result) {
   spec.bias = op.getBias().has_value();
   spec.residual = bool(op.getResidual());
   spec.activation = op.getActivation();
+  spec.prefetch = streamsWeights;
 
   FailureOr<Value> input = rowAddress(op.getInput());
   FailureOr<Value> panels = weightAddress(op, op.getWeight());

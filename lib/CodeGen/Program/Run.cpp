@@ -308,6 +308,10 @@ LogicalResult ProgramBuilder::emit() {
   if (!forward || forward.isExternal())
     return source.emitError("there is no function @forward to compile");
   collectSymbols();
+  int64_t bytes = 0;
+  for (auto weight : source.getOps<plk::WeightOp>())
+    bytes += weight.getPanel() ? weight.getStoredBytes() : 0;
+  streamsWeights = bytes > (int64_t(16) << 20);
   // Every dimension must come from an input.
   auto known = [&](Operation *op, Type type) -> LogicalResult {
     for (const DimExpr &expr : getDims(cast<RankedTensorType>(type)))

@@ -14,9 +14,32 @@
 using namespace mlir;
 using namespace plmc;
 
-void TensorOpEmitter::elementwise(ArrayRef<Buffer> operands,
-                                  const Buffer &result,
+/// Without a broadcast but of single elements, all elements are one long row:
+/// one loop, which LLVM vectorises, and which any number of threads can share.
+static bool flatten(SmallVectorImpl<Buffer> &operands, Buffer &result) {
+  DimExpr count(1);
+  for (const DimExpr &size : result.dims)
+    count = count * size;
+  for (Buffer &operand : operands) {
+    bool one = llvm::all_of(
+        operand.dims, [](const DimExpr &dim) { return dim.isConstant(1); });
+    if (!one && operand.dims != result.dims)
+      return false;
+    operand.dims.assign(1, one ? DimExpr(1) : count);
+  }
+  result.dims.assign(1, count);
+  return true;
+}
+
+void TensorOpEmitter::elementwise(ArrayRef<Buffer> given,
+                                  const Buffer &givenResult,
                                   llvm::function_ref<Value(ValueRange)> body) {
+  SmallVector<Buffer> operands(given);
+  Buffer result = givenResult;
+  if (!flatten(operands, result)) {
+    operands.assign(given.begin(), given.end());
+    result = givenResult;
+  }
   SmallVector<SmallVector<Value>> operandStrides;
   for (const Buffer &operand : operands)
     operandStrides.push_back(broadcastStrides(operand, result));

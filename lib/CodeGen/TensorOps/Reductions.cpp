@@ -12,58 +12,6 @@
 using namespace mlir;
 using namespace plmc;
 
-void TensorOpEmitter::matmul(const Buffer &lhs, const Buffer &rhs,
-                             const Buffer &out) {
-  // Row by row of the result, adding scaled rows of rhs: the inner loop is
-  // contiguous in both.
-  int64_t rank = out.rank();
-  SmallVector<Value> outStrides = strides(out);
-  auto operandStrides = [&](const Buffer &operand) {
-    SmallVector<Value> own = strides(operand);
-    SmallVector<Value> batch(rank - 2, b.c(0));
-    for (int64_t i = 0; i < operand.rank() - 2; ++i)
-      if (!operand.dims[i].isConstant(1))
-        batch[rank - operand.rank() + i] = own[i];
-    batch.push_back(own[operand.rank() - 2]);
-    batch.push_back(own[operand.rank() - 1]);
-    return batch;
-  };
-  SmallVector<Value> lhsStrides = operandStrides(lhs),
-                     rhsStrides = operandStrides(rhs);
-  SmallVector<DimExpr> outer(out.dims.begin(), out.dims.end() - 1);
-  Value k = dim(lhs.dims.back()), n = dim(out.dims.back());
-  Type type = out.element;
-  bool isFloat = isa<FloatType>(type);
-  forEach(outer, [&](Indices where) {
-    SmallVector<Value> at(where);
-    at.push_back(b.c(0));
-    Buffer row = out;
-    row.address = address(out, outStrides, at);
-    Value one = b.c(1);
-    b.loop(b.c(0), n, 1,
-           [&](Value j) { storeElement(row, {one}, {j}, zeroOf(type)); });
-    b.loop(b.c(0), k, 1, [&](Value i) {
-      SmallVector<Value> lhsAt(where);
-      lhsAt.push_back(i);
-      Value scale = loadElement(lhs, lhsStrides, lhsAt);
-      SmallVector<Value> rhsAt(where.begin(), where.end() - 1);
-      rhsAt.push_back(i);
-      rhsAt.push_back(b.c(0));
-      Buffer source = rhs;
-      source.address = address(rhs, rhsStrides, rhsAt);
-      b.loop(b.c(0), n, 1, [&](Value j) {
-        Value x = loadElement(source, {one}, {j});
-        Value sum = loadElement(row, {one}, {j});
-        sum = isFloat ? b.fma(scale, x, sum)
-                      : Value(arith::AddIOp::create(
-                            b, b.loc, sum,
-                            arith::MulIOp::create(b, b.loc, scale, x)));
-        storeElement(row, {one}, {j}, sum);
-      });
-    });
-  });
-}
-
 void TensorOpEmitter::reduce(plm::ReduceOp op, const Buffer &in,
                              const Buffer &out) {
   using K = plm::ReduceKind;
@@ -168,6 +116,46 @@ void TensorOpEmitter::reduce(plm::ReduceOp op, const Buffer &in,
   });
 }
 
+/// A row of neighbours, by vectors; what is left over by elements.
+void TensorOpEmitter::softmaxRow(Value in, Value out, Value length) {
+  int64_t lanes = b.target.lanes;
+  Value whole = b.sub(length, b.rem(length, b.c(lanes)));
+  Value lowest = b.splat(-std::numeric_limits<float>::infinity());
+  // A NaN that is lost here comes back in the sum.
+  Value most = b.loop(b.c(0), whole, lanes, ValueRange{lowest},
+                      [&](Value i, ValueRange carried) {
+                        Value x = b.load(b.vf32, b.at(in, i));
+                        return SmallVector<Value>{b.fmax(carried[0], x)};
+                      })[0];
+  Value max = b.loop(whole, length, 1, ValueRange{b.reduceMax(most)},
+                     [&](Value i, ValueRange carried) {
+                       Value x = b.load(b.f32, b.at(in, i));
+                       return SmallVector<Value>{b.fmax(carried[0], x)};
+                     })[0];
+  auto weights = [&](Value lo, Value hi, int64_t step, Value start) {
+    Type type = start.getType();
+    Value offset = step > 1 ? b.broadcast(max) : max;
+    return b.loop(lo, hi, step, ValueRange{start},
+                  [&](Value i, ValueRange carried) {
+                    Value x = b.load(type, b.at(in, i));
+                    Value p = emitExp(b, b.fsub(x, offset));
+                    b.store(p, b.at(out, i));
+                    return SmallVector<Value>{b.fadd(carried[0], p)};
+                  })[0];
+  };
+  Value sums = weights(b.c(0), whole, lanes, b.splat(0));
+  Value sum = weights(whole, length, 1, b.reduceAdd(sums));
+  Value inverse = b.fdiv(b.f(1), sum);
+  auto scale = [&](Value lo, Value hi, int64_t step, Value factor) {
+    b.loop(lo, hi, step, [&](Value i) {
+      Value at = b.at(out, i);
+      b.store(b.fmul(b.load(factor.getType(), at), factor), at);
+    });
+  };
+  scale(b.c(0), whole, lanes, b.broadcast(inverse));
+  scale(whole, length, 1, inverse);
+}
+
 void TensorOpEmitter::softmax(plm::SoftmaxOp op, const Buffer &in,
                               const Buffer &out) {
   SmallVector<Value> inStrides = strides(in), outStrides = strides(out);
@@ -181,6 +169,8 @@ void TensorOpEmitter::softmax(plm::SoftmaxOp op, const Buffer &in,
     Buffer source = in, target = out;
     source.address = address(in, inStrides, at);
     target.address = address(out, outStrides, at);
+    if (axis + 1 == in.rank())
+      return softmaxRow(source.address, target.address, length);
     Value inStride = inStrides[axis], outStride = outStrides[axis];
     Value lowest = b.f(-std::numeric_limits<float>::infinity());
     Value max = b.loop(b.c(0), length, 1, ValueRange{lowest},

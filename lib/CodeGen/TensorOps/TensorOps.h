@@ -128,7 +128,14 @@ private:
 
   // Along axes.
   void matmul(const Buffer &lhs, const Buffer &rhs, const Buffer &out);
+  void matmulF32(const Buffer &lhs, const Buffer &rhs, const Buffer &out);
+  void matmulTile(int64_t rows, int64_t vectors, Value left, Value leftStride,
+                  Value right, Value rightStride, Value out, Value outStride,
+                  Value k, Value mask);
+  /// Strides of a factor by the dimensions of a result of `rank`.
+  llvm::SmallVector<Value> matmulStrides(const Buffer &operand, int64_t rank);
   void reduce(plm::ReduceOp op, const Buffer &in, const Buffer &out);
+  void softmaxRow(Value in, Value out, Value length);
   void softmax(plm::SoftmaxOp op, const Buffer &in, const Buffer &out);
   void cumsum(plm::CumSumOp op, const Buffer &in, const Buffer &out);
   Value zeroOf(Type element);
