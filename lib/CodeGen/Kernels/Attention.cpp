@@ -37,8 +37,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "../VectorMath.h"
-#include "IntegerVectors.h"
-#include "Kernels.h"
+#include "AttentionTask.h"
 #include <limits>
 
 using namespace mlir;
@@ -63,166 +62,6 @@ int64_t plmc::attentionScratchBytesPerRow(int64_t headSize, int64_t valueSize) {
   // they are smaller; the query rows have the room that this leaves.
   int64_t floats = headSize + llvm::alignTo(valueSize, 64) + 8;
   return llvm::alignTo(floats, 16) * 4;
-}
-
-namespace {
-
-/// Emits the parts of one task; members are the task's values.
-class AttentionTask {
-public:
-  AttentionTask(KernelBuilder &b, const AttentionSpec &spec)
-      : b(b), spec(spec), width(b.target.panelWidth()), lanes(b.target.lanes),
-        vectors(b.target.panelVectors),
-        headWords(llvm::divideCeil(spec.headSize, 2)),
-        keyRows(spec.bf16 ? headWords : spec.headSize) {}
-
-  KernelBuilder &b;
-  const AttentionSpec &spec;
-  int64_t width, lanes, vectors;
-  int64_t headWords;            // bf16: words of a row of Q or K
-  int64_t keyRows;              // rows of a panel of K
-  Value q, k, v, out;           // at the sequence's first row and the head
-  Value rows, keys, paddedKeys; // paddedKeys: to a multiple of the panel
-  Value kept;                   // rows that the mask keeps: seq_keys
-  Value keyPanels, valuePanels, strip, queryCodes;
-  Value stripStride; // bytes
-  // bf16: words of a panel of V, to a multiple of a step of the product.
-  static constexpr int64_t wordsPerStep = 4;
-  Value valueWords;
-  func::FuncOp softmax;
-  // With a bias: at this sequence and head; the sources of its rows; the
-  // source of its position 0; strides in elements.
-  Value bias, rowSource, firstSource, biasQueryStride, biasKeyStride;
-
-  void packKeys();
-  void packValues();
-  void strips();
-
-private:
-  void storeKeyWords(Value source, Value target);
-  void packValuesBF16();
-  /// A vector of columns of value row `key`, as it is stored in a panel.
-  Value valueColumns(Value key, int64_t column);
-  /// The query rows of a tile as codes.
-  void encodeQueries(int64_t tile, Value row);
-  int64_t queryCodeBytes() const {
-    return llvm::alignTo(2 * headWords, lanes) * bf16CodeBytes(b.target);
-  }
-  /// Panel by panel of keys.
-  SmallVector<Value> scoreTile(int64_t tile, Value row, Value key);
-  /// Rows of the strip times panel `p` of the values.
-  SmallVector<Value> valueTile(int64_t tile, int64_t p);
-  /// `tile` query rows from `row` on, through scores, softmax and values.
-  void stripOf(int64_t tile, Value row);
-  /// Adds the bias to the scores of query row `row`, in strip row `r`.
-  void addBias(Value row, int64_t r);
-  /// A bias as it is added to scores in units of log2(e).
-  Value scaledBias(Value value);
-};
-
-void AttentionTask::packKeys() {
-  // Zero what the padding lanes of the last panel will read.
-  b.ifThen(b.lt(keys, paddedKeys), [&] {
-    Value panel = b.at(keyPanels, b.sub(paddedKeys, b.c(width)), keyRows * 4);
-    b.loop(b.c(0), b.c(keyRows * width), lanes,
-           [&](Value i) { b.store(b.splat(0), b.at(panel, i)); });
-  });
-  b.loop(b.c(0), keys, 1, [&](Value key) {
-    Value source = b.at(k, key, spec.keyStride * 4);
-    Value lane = b.rem(key, b.c(width));
-    Value target = b.at(b.at(keyPanels, b.sub(key, lane), keyRows * 4), lane);
-    if (spec.bf16)
-      return storeKeyWords(source, target);
-    b.loop(b.c(0), b.c(spec.headSize), 1, [&](Value d) {
-      b.store(b.load(b.f32, b.at(source, d)), b.at(target, d, width * 4));
-    });
-  });
-}
-
-void AttentionTask::storeKeyWords(Value source, Value target) {
-  IntegerVectors i(b);
-  auto halves = VectorType::get({lanes}, b.getI16Type());
-  auto words = VectorType::get({lanes / 2}, b.i32);
-  for (int64_t d = 0; d < spec.headSize; d += lanes) {
-    Value x =
-        b.loadVec(b.offset(source, d * 4), std::min(lanes, spec.headSize - d));
-    Value codes = emitBF16Codes(b, x);
-    if (codes.getType() != halves)
-      codes =
-          arith::TruncIOp::create(b, b.loc, halves, i.shr(i.bits(codes), 16));
-    codes = vector::BitCastOp::create(b, b.loc, words, codes);
-    for (int64_t w = 0; w < lanes / 2 && d / 2 + w < headWords; ++w)
-      b.store(vector::ExtractOp::create(b, b.loc, codes, w),
-              b.offset(target, (d / 2 + w) * width * 4));
-  }
-}
-
-Value AttentionTask::valueColumns(Value key, int64_t column) {
-  int64_t valid = std::clamp<int64_t>(spec.valueSize - column, 0, lanes);
-  if (!valid)
-    return b.splat(0);
-  Value row = b.at(v, key, spec.valueStride * 4);
-  return b.loadVec(b.offset(row, column * 4), valid);
-}
-
-void AttentionTask::packValues() {
-  if (spec.bf16)
-    return packValuesBF16();
-  int64_t panels = llvm::divideCeil(spec.valueSize, width);
-  b.loop(b.c(0), keys, 1, [&](Value key) {
-    for (int64_t p = 0; p < panels; ++p) {
-      Value panel = b.offset(b.at(valuePanels, key, width * 4),
-                             b.mul(keys, p * width * 4));
-      for (int64_t i = 0; i < vectors; ++i)
-        b.store(valueColumns(key, p * width + i * lanes),
-                b.offset(panel, i * lanes * 4));
-    }
-  });
-}
-
-void AttentionTask::packValuesBF16() {
-  IntegerVectors i(b);
-  int64_t panels = llvm::divideCeil(spec.valueSize, width);
-  auto forWord = [&](Value word, llvm::function_ref<Value(int64_t)> make) {
-    for (int64_t p = 0; p < panels; ++p)
-      for (int64_t v = 0; v < vectors; ++v) {
-        Value panel = b.offset(valuePanels, b.mul(valueWords, p * width * 4));
-        b.store(make(p * width + v * lanes),
-                b.offset(b.at(panel, word, width * 4), v * lanes * 4));
-      }
-  };
-  auto low = [&](Value x) { return i.shr(emitRoundToBF16(b, x), 16); };
-  Value pairs = b.div(keys, b.c(2));
-  b.loop(b.c(0), pairs, 1, [&](Value word) {
-    Value key = b.mul(word, 2);
-    forWord(word, [&](int64_t column) -> Value {
-      Value high = emitRoundToBF16(b, valueColumns(b.add(key, 1), column));
-      return arith::OrIOp::create(b, b.loc, low(valueColumns(key, column)),
-                                  high);
-    });
-  });
-  b.ifThen(b.lt(b.mul(pairs, 2), keys), [&] {
-    forWord(pairs, [&](int64_t column) {
-      return low(valueColumns(b.sub(keys, b.c(1)), column));
-    });
-  });
-  // What fills the last step of the product; its weights are as good as 0.
-  b.loop(b.ceilDiv(keys, 2), valueWords, 1, [&](Value word) {
-    forWord(word, [&](int64_t) { return i.splat(0); });
-  });
-}
-
-void AttentionTask::encodeQueries(int64_t tile, Value row) {
-  for (int64_t r = 0; r < tile; ++r) {
-    Value source = b.at(q, b.add(row, r), spec.queryStride * 4);
-    for (int64_t d = 0; d < 2 * headWords; d += lanes) {
-      int64_t valid = std::clamp<int64_t>(spec.headSize - d, 0, lanes);
-      Value x = valid ? b.loadVec(b.offset(source, d * 4), valid) : b.splat(0);
-      b.store(emitBF16Codes(b, x),
-              b.offset(queryCodes,
-                       r * queryCodeBytes() + d * bf16CodeBytes(b.target)));
-    }
-  }
 }
 
 SmallVector<Value> AttentionTask::scoreTile(int64_t tile, Value row,
@@ -360,8 +199,6 @@ void AttentionTask::strips() {
   for (int64_t height = 1; height < tile; ++height)
     b.ifThen(b.eq(rest, b.c(height)), [&] { stripOf(height, row); });
 }
-
-} // namespace
 
 /// (scores : ptr; length) -> f32: turns a row of scores into 2^(s - max), or
 /// the codes of that, and gives 1 / sum, or 0 if no score is above -inf. Built

@@ -1,0 +1,70 @@
+//===- AttentionTask.h - One head of one sequence ---------------*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_LIB_CODEGEN_KERNELS_ATTENTIONTASK_H
+#define PLMC_LIB_CODEGEN_KERNELS_ATTENTIONTASK_H
+
+#include "Kernels.h"
+
+namespace plmc {
+
+/// Emits the parts of one task; members are the task's values.
+class AttentionTask {
+public:
+  AttentionTask(KernelBuilder &b, const AttentionSpec &spec)
+      : b(b), spec(spec), width(b.target.panelWidth()), lanes(b.target.lanes),
+        vectors(b.target.panelVectors),
+        headWords(llvm::divideCeil(spec.headSize, 2)),
+        keyRows(spec.bf16 ? headWords : spec.headSize) {}
+
+  KernelBuilder &b;
+  const AttentionSpec &spec;
+  int64_t width, lanes, vectors;
+  int64_t headWords;            // bf16: words of a row of Q or K
+  int64_t keyRows;              // rows of a panel of K
+  Value q, k, v, out;           // at the sequence's first row and the head
+  Value rows, keys, paddedKeys; // paddedKeys: to a multiple of the panel
+  Value kept;                   // rows that the mask keeps: seq_keys
+  Value keyPanels, valuePanels, strip, queryCodes;
+  Value stripStride; // bytes
+  // bf16: words of a panel of V, to a multiple of a step of the product.
+  static constexpr int64_t wordsPerStep = 4;
+  Value valueWords;
+  mlir::func::FuncOp softmax;
+  // With a bias: at this sequence and head; the sources of its rows; the
+  // source of its position 0; strides in elements.
+  Value bias, rowSource, firstSource, biasQueryStride, biasKeyStride;
+
+  void packKeys();
+  void packValues();
+  void strips();
+
+private:
+  void storeKeyWords(Value source, Value target);
+  void packValuesBF16();
+  /// A vector of columns of value row `key`, as it is stored in a panel.
+  Value valueColumns(Value key, int64_t column);
+  /// The query rows of a tile as codes.
+  void encodeQueries(int64_t tile, Value row);
+  int64_t queryCodeBytes() const {
+    return llvm::alignTo(2 * headWords, lanes) * bf16CodeBytes(b.target);
+  }
+  /// Panel by panel of keys.
+  llvm::SmallVector<Value> scoreTile(int64_t tile, Value row, Value key);
+  /// Rows of the strip times panel `p` of the values.
+  llvm::SmallVector<Value> valueTile(int64_t tile, int64_t p);
+  /// `tile` query rows from `row` on, through scores, softmax and values.
+  void stripOf(int64_t tile, Value row);
+  /// Adds the bias to the scores of query row `row`, in strip row `r`.
+  void addBias(Value row, int64_t r);
+  /// A bias as it is added to scores in units of log2(e).
+  Value scaledBias(Value value);
+};
+
+} // namespace plmc
+
+#endif // PLMC_LIB_CODEGEN_KERNELS_ATTENTIONTASK_H
