@@ -50,8 +50,8 @@ struct LinearSpec {
   std::optional<DotFormat> dot;
   bool bias = false, residual = false;
   std::optional<plm::ActivationKind> activation;
-  /// The weights of the model come from memory, not from a cache: fetch the
-  /// next panel while one is used.
+  /// The weights of the model come from memory, not from a cache: fetch them
+  /// some time before they are used.
   bool prefetch = false;
   /// Rows and columns of a register tile, and how many tiles of columns.
   int64_t tileRows(const TargetInfo &target) const;
