@@ -6,13 +6,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Driver/Profile.h"
+#include "Output.h"
 #include "Progress.h"
 #include "ShapeInputs.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Execution/MachinePeak.h"
 #include "plmc/Report/Roofline.h"
 #include "plmc/Report/Table.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/Path.h"
 #include <algorithm>
@@ -286,16 +286,8 @@ Error Report::writeRoofline() const {
     if (kernel.flops > 0)
       roofline.kernels.push_back({nameOf(kernel), kernel.flops / kernel.bytes,
                                   kernel.gflops(), kernel.seconds / total()});
-  Error error = llvm::writeToOutput(options.roofline,
-                                    [&](llvm::raw_ostream &os) -> Error {
-                                      roofline.printSVG(os);
-                                      return Error::success();
-                                    });
-  if (!error)
-    return error;
-  return makeError(ExitCode::Usage,
-                   "cannot write '" + options.roofline +
-                       "': " + llvm::toString(std::move(error)));
+  return writeFile(options.roofline,
+                   [&](llvm::raw_ostream &os) { roofline.printSVG(os); });
 }
 
 } // namespace
@@ -306,6 +298,10 @@ Error profile(const ProfileOptions &options, llvm::raw_ostream &out) {
     return shape.takeError();
   if (Error error = checkReadable(options.library))
     return error;
+  if (!options.roofline.empty())
+    if (Error error =
+            checkWritable("--roofline", options.roofline, {options.library}))
+      return error;
   Expected<std::unique_ptr<LoadedModel>> model =
       LoadedModel::open(options.library);
   if (!model)

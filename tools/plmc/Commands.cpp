@@ -114,6 +114,10 @@ tool::Command tool::addCompress(CLI::App &app) {
     if (llvm::Error error = oneOf(
             "--table-bits", std::to_string(args->tableBits), {"0", "8", "4"}))
       return error;
+    if (args->tableBits && args->precision != "int8" &&
+        args->precision != "int4")
+      return makeError(ExitCode::Usage,
+                       "--table-bits goes with --precision=int8 or int4");
     args->computePadding = args->padding == "compute";
     if (verify->count())
       args->verifyCases = args->randomCases;

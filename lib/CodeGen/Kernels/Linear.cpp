@@ -170,8 +170,8 @@ static Value loadColumns(KernelBuilder &b, Value vector, int64_t v,
 }
 
 /// How far ahead to fetch weights that come from memory, in bytes. (Of 4 to 400
-/// KB, 8 and 16 were best, by up to 10 % at 8 rows.) A single row streams them as
-/// fast as they can be read.
+/// KB, 8 and 16 were best, by up to 10 % at 8 rows.) A single row streams them
+/// as fast as they can be read.
 static int64_t prefetchDistance(const LinearSpec &spec, int64_t rows) {
   return spec.prefetch && rows > 1 ? 8 * 1024 : 0;
 }
