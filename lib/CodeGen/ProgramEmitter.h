@@ -24,6 +24,13 @@ struct ProgramInfo {
     int64_t limit;
   };
   std::vector<IdCheck> idChecks;
+  /// Once each, however often an op is emitted.
+  void addIdCheck(int32_t input, int64_t limit) {
+    for (const IdCheck &check : idChecks)
+      if (check.input == input && check.limit == limit)
+        return;
+    idChecks.push_back({input, limit});
+  }
   std::vector<std::string> constraintMessages;
   std::vector<std::string> indexCheckMessages;
   int64_t numSlots = 0;

@@ -48,8 +48,7 @@ LogicalResult ProgramBuilder::emitEmbed(plk::EmbedOp op, Value result) {
     arguments.push_back(*idsAt);
     tables.push_back(*tableAt);
     if (BlockArgument argument = idsArgument(ids))
-      info.idChecks.push_back(
-          {int32_t(argument.getArgNumber()), weight.getShape()[0]});
+      info.addIdCheck(argument.getArgNumber(), weight.getShape()[0]);
     else
       checked = false;
   }

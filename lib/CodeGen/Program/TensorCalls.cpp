@@ -106,10 +106,9 @@ LogicalResult ProgramBuilder::emitTensorOp(Operation *op, Value result) {
   arguments.push_back(result);
   if (auto embedding = dyn_cast<plm::EmbeddingOp>(op))
     if (BlockArgument argument = idsArgument(embedding.getIds()))
-      info.idChecks.push_back(
-          {int32_t(argument.getArgNumber()),
-           cast<RankedTensorType>(embedding.getTable().getType())
-               .getDimSize(0)});
+      info.addIdCheck(
+          argument.getArgNumber(),
+          cast<RankedTensorType>(embedding.getTable().getType()).getDimSize(0));
 
   bool emitted = true;
   auto func = kernel(tensorOpKey(op), [&] {
