@@ -29,6 +29,11 @@ if [ ! -f "$build/build.ninja" ]; then
 fi
 ninja -C "$build" "${targets[@]/#/fuzz-}"
 
+# Of this run alone: others may fuzz at the same time.
+PLMC_FUZZ_FOLDER=$(mktemp -d /dev/shm/plmc-fuzz-XXXXXX)
+export PLMC_FUZZ_FOLDER
+trap 'rm -rf "$PLMC_FUZZ_FOLDER"' EXIT
+
 findings=$build/findings
 mkdir -p "$findings"
 status=0
@@ -50,6 +55,5 @@ for target in "${targets[@]}"; do
     grep -E "ERROR|runtime error|SUMMARY|fuzz: |Test unit written" "$log" || true
     status=1
   fi
-  rm -rf /dev/shm/plmc-fuzz-*
 done
 exit $status

@@ -16,11 +16,14 @@
 
 namespace plmc::fuzz {
 
-/// A folder in memory that lives as long as the process.
+/// A folder in memory that lives as long as the process, in the one that
+/// utils/fuzz.sh has made for its run: after a crash it removes what is left.
 inline const std::string &folder() {
   static const struct Folder {
-    std::string path = "/dev/shm/plmc-fuzz-XXXXXX";
+    std::string path;
     Folder() {
+      const char *parent = std::getenv("PLMC_FUZZ_FOLDER");
+      path = std::string(parent ? parent : "/dev/shm") + "/plmc-fuzz-XXXXXX";
       if (!::mkdtemp(path.data()))
         std::abort();
     }
