@@ -250,6 +250,28 @@ TEST(CodeGenPrecision, RowsAreAlone) {
   }
 }
 
+/// More rows than a block of a chain has (at most 256): encoding and product
+/// run block by block, and every block uses the same encoded rows.
+TEST(CodeGenPrecision, ManyBlocksOfRows) {
+  for (llvm::StringRef precision : {"bf16", "int8", "int4"}) {
+    SCOPED_TRACE(precision.str());
+    constexpr int64_t k = 96, n = 96;
+    std::string text = withPrecision(
+        linearText(k, n, randomWeight(k, n, false), false, true, true),
+        precision, 32);
+    auto model = compile(text);
+    ASSERT_TRUE(model);
+    Random random(37);
+    HostTensor x = random.floats({7, 149, k}, 3);
+    HostTensor want = interpretText(text, {x})[0];
+    for (int threads : {1, 2, 3}) {
+      auto got = (*model->createContext(threads))->run({x});
+      ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
+      expectClose((*got)[0], want, 2e-6);
+    }
+  }
+}
+
 /// softmax(Q K^T) V in bf16, Q|K|V as inputs, with a mask.
 std::string attentionText(int64_t heads, int64_t size, int64_t valueSize) {
   auto tensor = [](int64_t width) {

@@ -280,7 +280,7 @@ LogicalResult ProgramBuilder::emitL2(plm::L2NormalizeOp op, Value result) {
       llvm::formatv("l2 {0} {1}", width, llvm::bit_cast<uint64_t>(epsilon));
   auto func =
       kernel(key, [&] { return buildL2Normalize(b, output, width, epsilon); });
-  Range rows = shareRows(dim(rowsOf(op.getType())));
+  Range rows = share(dim(rowsOf(op.getType())));
   b.call(func, {*input, result, rows.lo, rows.hi});
   return success();
 }

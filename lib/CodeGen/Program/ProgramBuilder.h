@@ -52,12 +52,9 @@ private:
     Value lo, hi;
   };
   Range share(Value count);
-  Range shareRows(Value rows);
   Value isFew(Value rows);
   /// The rows that are being computed: the current block's, or a share.
-  Range ownRows(Value rows) {
-    return rowBlock ? rowBlock->rows : shareRows(rows);
-  }
+  Range ownRows(Value rows) { return rowBlock ? rowBlock->rows : share(rows); }
   /// Where row 0 of the value would be, if the rows of the current block are
   /// where they are.
   FailureOr<Value> rowAddress(Value value);

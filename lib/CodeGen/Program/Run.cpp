@@ -93,10 +93,6 @@ ProgramBuilder::Range ProgramBuilder::share(Value count) {
           b.div(b.mul(count, b.add(thread, 1)), threads)};
 }
 
-ProgramBuilder::Range ProgramBuilder::shareRows(Value rows) {
-  return share(rows);
-}
-
 /// Bytes from row to row, as the kernels count them.
 static int64_t rowStride(const TargetInfo &target, Value value) {
   if (auto encode = storageOf(value).getDefiningOp<plk::EncodeRowsOp>()) {
