@@ -56,7 +56,10 @@ private:
   Value packed(Value value);
   Value plain(Value value);
   Value elementwiseOperand(Value value, RankedTensorType resultType);
-  Value encoded(Value rows, plk::WeightOp weight);
+  Value encoded(Value rows, plk::WeightOp weight,
+                plm::QuantizeOp given = nullptr);
+  FailureOr<std::pair<Value, plk::WeightOp>> linearOperands(plm::LinearOp op);
+  Value dequantizedRows(Operation *op);
   void computeMaskFirst();
   LogicalResult lower(Operation *op);
   template <typename OpT> Value replaceRowwise(OpT op);
@@ -72,7 +75,7 @@ private:
   bool hasTokenDims(Value value) const { return tokens.hasTokenDims(value); }
   DenseMap<Value, Value> packedValues; // plm value -> [tokens, ...]
   DenseMap<Value, Value> plainValues;  // the other way, after plk.unpack
-  /// By input, precision and block.
+  /// By input (or plm.quantize), precision and block.
   std::map<std::tuple<void *, int, int64_t>, Value> encodedRows;
 };
 
@@ -102,19 +105,68 @@ Value Lowering::plain(Value value) {
 }
 
 /// `rows` as the operand of a product with `weight`; once for all products.
-Value Lowering::encoded(Value rows, plk::WeightOp weight) {
+Value Lowering::encoded(Value rows, plk::WeightOp weight,
+                        plm::QuantizeOp given) {
   DotFormat format = *DotFormat::of(weight);
-  Value &result = encodedRows[{rows.getAsOpaquePointer(), int(format.precision),
-                               format.block}];
+  Value &result = encodedRows[{given ? given.getResult().getAsOpaquePointer()
+                                     : rows.getAsOpaquePointer(),
+                               int(format.precision), format.block}];
   if (!result) {
     SmallVector<DimExpr> dims = getDims(typeOf(rows));
     dims.back() = DimExpr(encodedRowBytes(format, *dims.back().constant()));
     result = plk::EncodeRowsOp::create(
         builder, rows.getLoc(), makeTensorType(dims, builder.getI8Type()), rows,
         plm::PrecisionAttr::get(builder.getContext(), format.precision),
-        weight.getBlockAttr());
+        weight.getBlockAttr(), given ? plain(given.getScale()) : Value(),
+        given && given.getZeroPoint() ? plain(given.getZeroPoint()) : Value());
   }
   return result;
+}
+
+/// The quantization whose values `value` is, by one scale for the whole tensor;
+/// null if there is none.
+static plm::QuantizeOp quantizationOf(Value value) {
+  auto dequantize = value.getDefiningOp<plm::DequantizeOp>();
+  if (!dequantize || dequantize.getBlockSize())
+    return nullptr;
+  auto quantize = dequantize.getInput().getDefiningOp<plm::QuantizeOp>();
+  auto isNumber = [](Value value) {
+    return typeOf(value).hasStaticShape() &&
+           typeOf(value).getNumElements() == 1;
+  };
+  if (!quantize || quantize.getScale() != dequantize.getScale() ||
+      quantize.getZeroPoint() != dequantize.getZeroPoint() ||
+      !isNumber(quantize.getScale()) ||
+      !typeOf(quantize.getInput()).getElementType().isF32() ||
+      !typeOf(quantize.getResult()).getElementType().isInteger(8) ||
+      (quantize.getZeroPoint() && !isNumber(quantize.getZeroPoint())))
+    return nullptr;
+  // Without a zero point the kernel takes the codes for signed.
+  if (!quantize.getZeroPoint() &&
+      typeOf(quantize.getResult()).getElementType().isUnsignedInteger())
+    return nullptr;
+  return quantize;
+}
+
+/// Rows and weight of a product. A product in f32 of integers with integers, as
+/// quantizing tools leave it, is one of integers: the same numbers, and faster.
+FailureOr<std::pair<Value, plk::WeightOp>>
+Lowering::linearOperands(plm::LinearOp op) {
+  auto rowsOf = [&](Value value) {
+    return isToken(op.getResult()) ? packed(value) : plain(value);
+  };
+  if (plm::QuantizeOp given = quantizationOf(op.getInput()))
+    if (isToken(given.getInput()) == isToken(op.getInput()))
+      if (plk::WeightOp weight = weights.integerPanels(op))
+        return std::pair(encoded(rowsOf(given.getInput()), weight, given),
+                         weight);
+  FailureOr<plk::WeightOp> weight = weights.panels(op);
+  if (failed(weight))
+    return failure();
+  Value rows = rowsOf(op.getInput());
+  if (weight->getPrecision())
+    rows = encoded(rows, *weight);
+  return std::pair(rows, *weight);
 }
 
 /// An operand of a packed elementwise op.
@@ -200,17 +252,15 @@ LogicalResult Lowering::lower(Operation *op) {
         builder, loc, resultType(), ValueRange{embedding.getIds()},
         ArrayRef<Attribute>{*table}, FlatSymbolRefAttr(), 0);
   } else if (auto linear = dyn_cast<plm::LinearOp>(op)) {
-    FailureOr<plk::WeightOp> w = weights.panels(linear);
     FailureOr<FlatSymbolRefAttr> bias = FlatSymbolRefAttr();
     if (linear.getBias())
       bias = weights.row(linear.getBias());
-    if (succeeded(w) && succeeded(bias)) {
-      Value rows = input(linear.getInput());
-      if (w->getPrecision())
-        rows = encoded(rows, *w);
-      result = plk::LinearOp::create(builder, loc, resultType(), rows,
-                                     FlatSymbolRefAttr::get(*w), *bias);
-    }
+    if (succeeded(bias))
+      if (auto operands = linearOperands(linear); succeeded(operands)) {
+        auto [rows, weight] = *operands;
+        result = plk::LinearOp::create(builder, loc, resultType(), rows,
+                                       FlatSymbolRefAttr::get(weight), *bias);
+      }
   } else if (auto norm = dyn_cast<plm::LayerNormOp>(op)) {
     auto gamma = weights.row(norm.getGamma());
     FailureOr<FlatSymbolRefAttr> beta = FlatSymbolRefAttr();
@@ -238,6 +288,10 @@ LogicalResult Lowering::lower(Operation *op) {
     result = plk::PoolOp::create(
         builder, loc, resultType(), pool.getKindAttr(), packed(pool.getInput()),
         allRows ? builder.getUnitAttr() : UnitAttr(), pool.getEpsilonAttr());
+  } else if (!token && (isa<plm::EmbeddingOp>(op) ||
+                        (isa<plm::PositionEmbeddingOp>(op) &&
+                         mode == PackMode::None))) {
+    result = dequantizedRows(op);
   } else if (token) {
     result = llvm::TypeSwitch<Operation *, Value>(op)
                  .Case<plm::ActivationOp, plm::UnaryOp, plm::CastOp,
@@ -275,6 +329,27 @@ LogicalResult Lowering::lower(Operation *op) {
       operand.set(value);
   }
   return success();
+}
+
+/// The rows of a table with one scale, read before they are dequantized, not
+/// after; null if `op` reads no such table.
+Value Lowering::dequantizedRows(Operation *op) {
+  OpOperand &table = op->getOpOperand(op->getNumOperands() - 1);
+  auto source = QuantizedWeight::match(table.get());
+  if (!source || source->axis >= 0)
+    return {};
+  plm::DequantizeOp dequantize = source->op;
+  auto type = typeOf(op->getResult(0));
+  Operation *rows = builder.clone(*op);
+  rows->setOperand(table.getOperandNumber(), dequantize.getInput());
+  for (OpOperand &operand : rows->getOpOperands())
+    operand.set(plain(operand.get()));
+  rows->getResult(0).setType(
+      makeTensorType(getDims(type), source->elementType()));
+  return plm::DequantizeOp::create(builder, op->getLoc(), type,
+                                   rows->getResult(0), dequantize.getScale(),
+                                   dequantize.getZeroPoint(), 0, 0,
+                                   dequantize.getBits());
 }
 
 /// A computed mask has to be there before rows can be packed: what it takes

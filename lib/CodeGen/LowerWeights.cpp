@@ -254,6 +254,27 @@ FailureOr<plk::WeightOp> WeightLowering::integers(plm::LinearOp linear) {
   return known = op;
 }
 
+plk::WeightOp WeightLowering::integerPanels(plm::LinearOp linear) {
+  auto source = QuantizedWeight::match(linear.getWeight());
+  int64_t ofColumns = linear.getTransposed() ? 0 : 1;
+  if (linear.getPrecision() || !source ||
+      !source->elementType().isSignlessInteger(8) ||
+      (source->axis >= 0 && source->axis != ofColumns))
+    return {};
+  ArrayRef<int64_t> shape = typeOf(linear.getWeight()).getShape();
+  if (shape[1 - ofColumns] > (int64_t(1) << 16)) // sums must fit 32 bits
+    return {};
+  auto zeroPoints = source->zeroPoints(shape[ofColumns]);
+  if (!zeroPoints) {
+    llvm::consumeError(zeroPoints.takeError());
+    return {};
+  }
+  if (!zeroPoints->empty())
+    return {};
+  FailureOr<plk::WeightOp> weight = integers(linear);
+  return failed(weight) ? plk::WeightOp() : *weight;
+}
+
 FailureOr<FlatSymbolRefAttr> WeightLowering::row(Value value) {
   if (auto constant = value.getDefiningOp<plm::ConstantOp>()) {
     auto dense = dyn_cast<DenseElementsAttr>(constant.getValue());

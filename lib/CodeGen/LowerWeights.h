@@ -31,6 +31,9 @@ public:
   mlir::FailureOr<mlir::FlatSymbolRefAttr> row(mlir::Value value);
   /// The weight of a product, in panels, in the product's precision.
   mlir::FailureOr<plk::WeightOp> panels(plm::LinearOp linear);
+  /// The weight of a product in f32 of quantized values, for a product of the
+  /// integers; null if they cannot be multiplied so.
+  plk::WeightOp integerPanels(plm::LinearOp linear);
 
 private:
   using Ref = mlir::FlatSymbolRefAttr;

@@ -83,12 +83,14 @@ double roundingOf(DType dtype) {
 /// are not. Any two orders of summation then fall to either side of a half
 /// sooner or later, and are a whole step apart; over several layers such
 /// differences grow to the noise of the rounding itself. (One product is exact
-/// to rounding: CodeGenPrecisionTest.)
+/// to rounding: CodeGenPrecisionTest, CodeGenQuantizeTest.) A model that came
+/// quantized rounds at each plm.quantize; encoders of six layers with real
+/// weights, correct to 1e-6 in each product, were up to 0.23 apart.
 double toleranceOfRounding(func::FuncOp func) {
-  double allowed = 0;
+  double allowed = 0, ofQuantize = 0;
   func.walk([&](Operation *op) {
     if (isa<plm::QuantizeOp>(op))
-      allowed = std::max(allowed, 0.02);
+      ofQuantize += 0.02;
     if (auto attention = dyn_cast<plm::AttentionOp>(op))
       if (attention.getPrecision() == plm::Precision::BF16)
         allowed = std::max(allowed, 0.02);
@@ -102,7 +104,7 @@ double toleranceOfRounding(func::FuncOp func) {
     if (precision == plm::Precision::Int8)
       allowed = std::max(allowed, 0.15);
   });
-  return allowed;
+  return std::max(allowed, std::min(ofQuantize, 0.25));
 }
 
 /// True if a value of one sentence has a part in the rounding of another: a

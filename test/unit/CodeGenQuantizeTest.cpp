@@ -190,6 +190,52 @@ TEST(CodeGenQuantize, LinearWith8BitWeights) {
         }
 }
 
+/// A product of an input that was quantized (by numbers that are inputs, too)
+/// with signed weights: codes with codes, as many exporters write it.
+TEST(CodeGenQuantize, LinearOfQuantizedInput) {
+  Random random(6);
+  const std::pair<int64_t, int64_t> sizes[] = {{33, 17}, {384, 70}};
+  for (auto [k, n] : sizes)
+    for (DType dtype : {DType::I8, DType::U8})
+      for (bool perChannel : {false, true})
+        for (bool zeroPoint : {false, true}) {
+          bool transposed = perChannel != zeroPoint;
+          llvm::SmallVector<int64_t> shape{k, n};
+          if (transposed)
+            std::swap(shape[0], shape[1]);
+          int along = perChannel ? (transposed ? 0 : 1) : -1;
+          Weight weight =
+              quantizedWeight(random, "w", DType::I8, shape, along, false);
+          auto type = [](int64_t width, const std::string &element = "f32") {
+            return llvm::formatv("tensor<?x{0}x{1}, #plm.dims<\"n\", \"{0}\">>",
+                                 width, element)
+                .str();
+          };
+          std::string code = nameOf(dtype), zero = "tensor<" + code + ">";
+          std::string scaled =
+              " scale %s" + std::string(zeroPoint ? " zero_point %o" : "");
+          std::string types = ", tensor<f32>" +
+                              (zeroPoint ? ", " + zero : std::string());
+          std::string text =
+              "module {\n" + weight.parameters + parameter(random, "b", {n}) +
+              "func.func @forward(%x: " + type(k) + ", %s: tensor<f32>, %o: " +
+              zero + ") -> " + type(n) + " {\n" + weight.body +
+              "%b = plm.get_parameter @b : " + typeOf(DType::F32, {n}) +
+              "\n%q = plm.quantize %x" + scaled + " : (" + type(k) + types +
+              ") -> " + type(k, code) + "\n%d = plm.dequantize %q" + scaled +
+              " : (" + type(k, code) + types + ") -> " + type(k) +
+              "\n%y = plm.linear %d, %w bias %b" +
+              (transposed ? " transposed" : "") + " : (" + type(k) + ", " +
+              typeOf(DType::F32, shape) + ", " + typeOf(DType::F32, {n}) +
+              ") -> " + type(n) + "\nreturn %y : " + type(n) + "\n}\n}\n";
+          HostTensor scale = HostTensor(DType::F32, {}),
+                     offset = bytes(random, dtype, {});
+          scale.as<float>()[0] = 0.0037f; // some codes saturate
+          for (int64_t rows : {1, 2, 13, 40})
+            check(text, {random.floats({rows, k}), scale, offset}, 1e-6);
+        }
+}
+
 TEST(CodeGenQuantize, ScalesAlongTheInnerDimension) {
   // No kernel has scales along K: the weight is dequantised at run time.
   Random random(3);

@@ -49,9 +49,17 @@ struct EncodedRow {
                        int64_t k);
 };
 
-/// (x, encoded : ptr; row0, row1): rows of f32 [.., k] to encoded rows.
-mlir::func::FuncOp buildEncodeRows(KernelBuilder &b, mlir::ModuleOp module,
-                                   const DotFormat &format, int64_t k);
+/// Codes with a scale from outside, the same for all rows (plm.quantize).
+struct GivenCodes {
+  bool zeroPoint = false, isUnsigned = false;
+};
+
+/// (x, encoded : ptr; row0, row1): rows of f32 [.., k] to encoded rows. Given
+/// codes, int8 only, have two more: (scale, zero point : ptr).
+mlir::func::FuncOp
+buildEncodeRows(KernelBuilder &b, mlir::ModuleOp module,
+                const DotFormat &format, int64_t k,
+                std::optional<GivenCodes> given = std::nullopt);
 
 /// The nearest bfloat16, ties to even, in the upper half of each word.
 Value emitRoundToBF16(KernelBuilder &b, Value x);

@@ -10,6 +10,10 @@
 // the residual stream has outliers on one side, GELU has only one side. The
 // shift meets the sums of the weight's columns, a row of f32 behind the scales.
 //
+// A model that was quantized by another tool brings the scale and the zero
+// point (plm.quantize): scale * (q - zero). Its codes are the same record; an
+// unsigned q is stored as q - 128.
+//
 //===----------------------------------------------------------------------===//
 
 #include "DotProduct.h"
@@ -121,38 +125,21 @@ static RowRange emitRange(KernelBuilder &b, Value x, int64_t k) {
           b.reduceAdd(found[2])};
 }
 
-static void encodeInt8(KernelBuilder &b, Value x, Value row, int64_t k,
-                       const DotFormat &format, const EncodedRow &layout) {
-  IntegerVectors i(b);
-  RowRange found = emitRange(b, x, k);
-  Value range = b.fsub(found.max, found.min);
-  Value middle =
-      b.fadd(b.fmul(b.f(0.5f), found.min), b.fmul(b.f(0.5f), found.max));
-  // An infinite range is no number either.
-  Value check = b.fma(range, b.f(0), found.check);
-  b.store(b.fadd(b.fmul(range, b.f(1.0f / 254.0f)), check),
-          b.offset(row, layout.scale));
-  b.store(b.fadd(middle, check), b.offset(row, layout.shift));
-  Value some =
-      arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OGT, range, b.f(0));
-  Value inverse = b.broadcast(b.select(some, b.fdiv(b.f(254), range), b.f(0)));
-  Value shift = b.broadcast(middle);
+/// What makes a code of a value: a vector of i32, in the range of a code.
+using CodeOf = llvm::function_ref<Value(Value)>;
 
-  // |value| <= 127 (1 + some 2^-24) rounds to at most 127. Adding 1.5 * 2^23
-  // rounds to even and leaves the code in the low bits. A row that is not
-  // finite has any codes; its scale is NaN.
-  constexpr float magic = 12582912.0f;
-  constexpr int64_t magicBits = 0x4b400000;
+/// Codes and their sums.
+static void storeCodes(KernelBuilder &b, Value x, Value row, int64_t k,
+                       const DotFormat &format, const EncodedRow &layout,
+                       CodeOf codeOf) {
+  IntegerVectors i(b);
   auto narrow = VectorType::get(
       {b.target.lanes}, layout.codeBytes == 1 ? Type(b.i8) : b.getI16Type());
   Value codes = b.offset(row, layout.codes);
   auto encode = [&](Value column, int64_t valid, ValueRange carried) {
-    Value value =
-        b.fmul(b.fsub(b.loadVec(b.at(x, column), valid), shift), inverse);
+    Value code = codeOf(b.loadVec(b.at(x, column), valid));
     if (valid < b.target.lanes) // what pads the row has the code 0
-      value = b.select(lanesBelow(b, valid), value, b.splat(0));
-    Value code =
-        i.add(i.bits(b.fadd(value, b.splat(magic))), i.splat(-magicBits));
+      code = b.select(lanesBelow(b, valid), code, i.splat(0));
     b.store(arith::TruncIOp::create(b, b.loc, narrow, code),
             b.at(codes, column, layout.codeBytes));
     return SmallVector<Value>{i.add(carried[0], code)};
@@ -180,14 +167,83 @@ static void encodeInt8(KernelBuilder &b, Value x, Value row, int64_t k,
   });
 }
 
+/// Adding 1.5 * 2^23 to a small float rounds it to even and leaves the integer
+/// in the low bits.
+static Value emitRoundToInt(KernelBuilder &b, Value x) {
+  IntegerVectors i(b);
+  constexpr float magic = 12582912.0f;
+  constexpr int64_t magicBits = 0x4b400000;
+  return i.add(i.bits(b.fadd(x, b.splat(magic))), i.splat(-magicBits));
+}
+
+static void encodeInt8(KernelBuilder &b, Value x, Value row, int64_t k,
+                       const DotFormat &format, const EncodedRow &layout) {
+  RowRange found = emitRange(b, x, k);
+  Value range = b.fsub(found.max, found.min);
+  Value middle =
+      b.fadd(b.fmul(b.f(0.5f), found.min), b.fmul(b.f(0.5f), found.max));
+  // An infinite range is no number either.
+  Value check = b.fma(range, b.f(0), found.check);
+  b.store(b.fadd(b.fmul(range, b.f(1.0f / 254.0f)), check),
+          b.offset(row, layout.scale));
+  b.store(b.fadd(middle, check), b.offset(row, layout.shift));
+  Value some =
+      arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OGT, range, b.f(0));
+  Value inverse = b.broadcast(b.select(some, b.fdiv(b.f(254), range), b.f(0)));
+  Value shift = b.broadcast(middle);
+
+  // |value| <= 127 (1 + some 2^-24) rounds to at most 127. A row that is not
+  // finite has any codes; its scale is NaN.
+  storeCodes(b, x, row, k, format, layout, [&](Value value) {
+    return emitRoundToInt(b, b.fmul(b.fsub(value, shift), inverse));
+  });
+}
+
+/// The codes of plm.quantize: saturate(round(x / scale) + zero).
+static void encodeGiven(KernelBuilder &b, Value x, Value row, int64_t k,
+                        const DotFormat &format, const EncodedRow &layout,
+                        const GivenCodes &given, Value scalePtr,
+                        Value zeroPtr) {
+  Value scale = b.load(b.f32, scalePtr), zero = b.f(0);
+  if (given.zeroPoint) {
+    Value byte = b.load(b.i8, zeroPtr);
+    zero = given.isUnsigned
+               ? Value(arith::UIToFPOp::create(b, b.loc, b.f32, byte))
+               : Value(arith::SIToFPOp::create(b, b.loc, b.f32, byte));
+  }
+  Value center = b.f(given.isUnsigned ? 128 : 0);
+  b.store(scale, b.offset(row, layout.scale));
+  b.store(b.fmul(scale, b.fsub(center, zero)), b.offset(row, layout.shift));
+  Value divisor = b.broadcast(scale);
+  Value middle = b.broadcast(b.fsub(zero, center));
+  auto clamp = [&](Value value, float low, float high) {
+    return b.fmin(b.fmax(value, b.splat(low)), b.splat(high));
+  };
+  storeCodes(b, x, row, k, format, layout, [&](Value value) {
+    // Clamped first, so that the sum with the zero point is exact.
+    Value steps = clamp(b.fdiv(value, divisor), -512, 512);
+    IntegerVectors i(b);
+    Value rounded = arith::SIToFPOp::create(b, b.loc, b.vf32,
+                                            emitRoundToInt(b, steps));
+    return emitRoundToInt(b, clamp(b.fadd(rounded, middle), -128, 127));
+  });
+}
+
 func::FuncOp plmc::buildEncodeRows(KernelBuilder &b, ModuleOp module,
-                                   const DotFormat &format, int64_t k) {
+                                   const DotFormat &format, int64_t k,
+                                   std::optional<GivenCodes> given) {
   // The bits of the weight do not show in the rows.
   std::string name =
       format.isInt()
           ? llvm::formatv("encode_int8_{0}_{1}", k, format.block).str()
           : llvm::formatv("encode_bf16_{0}", k).str();
-  auto func = b.beginFunction(module, name, {b.ptr, b.ptr, b.i64, b.i64});
+  SmallVector<Type> types{b.ptr, b.ptr, b.i64, b.i64};
+  if (given) {
+    types.append({b.ptr, b.ptr});
+    name += given->isUnsigned ? "_ui8" : "_i8";
+    name += given->zeroPoint ? "_zero" : "";
+  }
+  auto func = b.beginFunction(module, name, types);
   func.setPrivate();
   EncodedRow layout = EncodedRow::of(b.target, format, k);
   b.loop(func.getArgument(2), func.getArgument(3), 1, [&](Value row) {
@@ -204,7 +260,10 @@ func::FuncOp plmc::buildEncodeRows(KernelBuilder &b, ModuleOp module,
                     : Value(arith::ConstantIntOp::create(b, b.loc, 0, 32)),
                 at);
       }
-    if (format.isInt())
+    if (given)
+      encodeGiven(b, x, target, k, format, layout, *given, func.getArgument(4),
+                  func.getArgument(5));
+    else if (format.isInt())
       encodeInt8(b, x, target, k, format, layout);
     else
       encodeBF16(b, x, b.offset(target, layout.codes), k, layout);

@@ -164,12 +164,26 @@ LogicalResult ProgramBuilder::emitEncodeRows(plk::EncodeRowsOp op,
   format.precision = op.getPrecision();
   format.block = op.getBlock().value_or(0);
   int64_t width = widthOf(op.getInput());
-  std::string key = llvm::formatv("encode {0} {1} {2}", int(format.precision),
-                                  width, format.block);
-  auto func =
-      kernel(key, [&] { return buildEncodeRows(b, output, format, width); });
+  std::optional<GivenCodes> given;
+  SmallVector<Value> scales;
+  if (Value scale = op.getScale()) {
+    Value zero = op.getZeroPoint() ? op.getZeroPoint() : scale;
+    FailureOr<Value> scaleAt = address(scale), zeroAt = address(zero);
+    if (failed(scaleAt) || failed(zeroAt))
+      return failure();
+    auto quantized = cast<RankedTensorType>(zero.getType()).getElementType();
+    given = {bool(op.getZeroPoint()), quantized.isUnsignedInteger()};
+    scales = {*scaleAt, *zeroAt};
+  }
+  std::string key = llvm::formatv(
+      "encode {0} {1} {2} {3}", int(format.precision), width, format.block,
+      given ? 1 + given->zeroPoint + 2 * given->isUnsigned : 0);
+  auto func = kernel(
+      key, [&] { return buildEncodeRows(b, output, format, width, given); });
   Range rows = ownRows(dim(rowsOf(op.getType())));
-  b.call(func, {*input, result, rows.lo, rows.hi});
+  SmallVector<Value> arguments{*input, result, rows.lo, rows.hi};
+  llvm::append_range(arguments, scales);
+  b.call(func, arguments);
   return success();
 }
 

@@ -46,6 +46,26 @@ void TensorOpEmitter::affine(
   });
 }
 
+/// `x`, a whole number or not one at all, as 8 bits: saturated, 0 for NaN. (As
+/// TensorOpEmitter::cast, but in a form that LLVM vectorises.)
+static Value saturate(KernelBuilder &b, Value x, Type result) {
+  bool isUnsigned = result.isUnsignedInteger();
+  auto constant = [&](double value) -> Value {
+    return arith::ConstantOp::create(b, b.loc,
+                                     b.getFloatAttr(x.getType(), value));
+  };
+  auto compare = [&](arith::CmpFPredicate predicate, Value limit) -> Value {
+    return arith::CmpFOp::create(b, b.loc, predicate, x, limit);
+  };
+  Value low = constant(isUnsigned ? 0 : -128),
+        high = constant(isUnsigned ? 255 : 127);
+  x = b.select(compare(arith::CmpFPredicate::UNO, x), constant(0), x);
+  x = b.select(compare(arith::CmpFPredicate::OLT, low), low, x);
+  x = b.select(compare(arith::CmpFPredicate::OGT, high), high, x);
+  return arith::TruncIOp::create(b, b.loc, b.i8,
+                                 arith::FPToSIOp::create(b, b.loc, b.i32, x));
+}
+
 bool TensorOpEmitter::quantize(plm::QuantizeOp op, ArrayRef<Buffer> operands,
                                const Buffer &result) {
   Type element = operands[0].element;
@@ -57,7 +77,9 @@ bool TensorOpEmitter::quantize(plm::QuantizeOp op, ArrayRef<Buffer> operands,
                LLVM::RoundEvenOp::create(b, b.loc, element, b.fdiv(x, scale));
            if (zero)
              rounded = b.fadd(rounded, cast(zero, result.element, element));
-           return cast(rounded, element, result.element); // saturates
+           return result.element.isInteger(8)
+                      ? saturate(b, rounded, result.element)
+                      : cast(rounded, element, result.element);
          });
   return true;
 }

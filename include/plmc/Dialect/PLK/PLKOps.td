@@ -116,18 +116,23 @@ def PLK_LinearOp : PLK_PureOp<"linear"> {
   let assemblyFormat = "$input `,` $weight (`bias` $bias^)? (`activation` $activation^)? (`residual` $residual^)? (`norm` $gamma^)? (`beta` $beta^)? attr-dict `:` functional-type(operands, results)";
 }
 
-def PLK_EncodeRowsOp : PLK_PureOp<"encode_rows"> {
+def PLK_EncodeRowsOp : PLK_PureOp<"encode_rows", [AttrSizedOperandSegments]> {
   let summary = "Rows as the operand of dot products in bf16 or int8";
   let description = [{
     One row of bytes for every row of the input, in the form that the target's
     dot product reads (lib/CodeGen/Kernels/DotProduct.h); large enough for every
     target. `int8`: the row's scale and shift, the sum of its codes in each
     `block`, the codes, as `plm.linear` defines them. `bf16`: the rounded values.
+
+    With a `scale` (one f32, `int8` only) the codes are those of `plm.quantize`
+    with this scale and `zero_point` (one i8 or ui8): a model that came quantized.
   }];
   let arguments = (ins AnyRankedTensor:$input, PLM_PrecisionAttr:$precision,
-                       OptionalAttr<I64Attr>:$block);
+                       OptionalAttr<I64Attr>:$block,
+                       Optional<AnyRankedTensor>:$scale,
+                       Optional<AnyRankedTensor>:$zero_point);
   let results = (outs AnyRankedTensor:$result);
-  let assemblyFormat = "$input $precision (`block` $block^)? attr-dict `:` functional-type(operands, results)";
+  let assemblyFormat = "$input $precision (`block` $block^)? (`scale` $scale^)? (`zero_point` $zero_point^)? attr-dict `:` functional-type(operands, results)";
 }
 
 def PLK_AttentionOp : PLK_PureOp<"attention"> {

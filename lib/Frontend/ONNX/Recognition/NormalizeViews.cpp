@@ -279,11 +279,44 @@ struct SoftmaxOfMerged : OpRewritePattern<ReshapeOp> {
   }
 };
 
+/// quantize(view(x)) = view(quantize(x)) with one scale for all, and the same
+/// of dequantize: the views around a quantisation meet, and it stands where the
+/// values are computed.
+template <typename Op> struct SinkViewBelowScale : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    Operation *view = op.getInput().getDefiningOp();
+    auto isNumber = [](Value value) {
+      return !value || productOf(dimsOf(value)).isConstant(1);
+    };
+    if (!isa_and_present<ReshapeOp, TransposeOp>(view) ||
+        !isNumber(op.getScale()) || !isNumber(op.getZeroPoint()))
+      return failure();
+    if constexpr (std::is_same_v<Op, DequantizeOp>)
+      if (op.getBlockSize() || isWeight(view->getOperand(0)))
+        return failure();
+    IRMapping mapping;
+    mapping.map(op.getInput(), view->getOperand(0));
+    auto moved = cast<Op>(rewriter.clone(*op, mapping));
+    moved.setAxis(0);
+    moved.getResult().setType(makeTensorType(dimsOf(view->getOperand(0)),
+                                             op.getType().getElementType()));
+    mapping.clear();
+    mapping.map(view->getOperand(0), moved.getResult());
+    Operation *after = rewriter.clone(*view, mapping);
+    after->getResult(0).setType(op.getType());
+    rewriter.replaceOp(op, after->getResult(0));
+    return success();
+  }
+};
+
 } // namespace
 
 void recognition::populateViewPatterns(RewritePatternSet &patterns) {
   patterns.add<SimplifyViewChain<ReshapeOp>, SimplifyViewChain<TransposeOp>,
                BroadcastOfBroadcast, GatherOfOne, SingleConcat,
                DropBroadcast<BinaryOp>, DropBroadcast<SelectOp>, SinkMerge,
-               SinkMergeBelowBinary, SoftmaxOfMerged>(patterns.getContext());
+               SinkMergeBelowBinary, SinkViewBelowScale<QuantizeOp>,
+               SinkViewBelowScale<DequantizeOp>, SoftmaxOfMerged>(patterns.getContext());
 }
