@@ -288,9 +288,9 @@ LogicalResult Lowering::lower(Operation *op) {
     result = plk::PoolOp::create(
         builder, loc, resultType(), pool.getKindAttr(), packed(pool.getInput()),
         allRows ? builder.getUnitAttr() : UnitAttr(), pool.getEpsilonAttr());
-  } else if (!token && (isa<plm::EmbeddingOp>(op) ||
-                        (isa<plm::PositionEmbeddingOp>(op) &&
-                         mode == PackMode::None))) {
+  } else if (!token &&
+             (isa<plm::EmbeddingOp>(op) ||
+              (isa<plm::PositionEmbeddingOp>(op) && mode == PackMode::None))) {
     result = dequantizedRows(op);
   } else if (token) {
     result = llvm::TypeSwitch<Operation *, Value>(op)
@@ -346,10 +346,9 @@ Value Lowering::dequantizedRows(Operation *op) {
     operand.set(plain(operand.get()));
   rows->getResult(0).setType(
       makeTensorType(getDims(type), source->elementType()));
-  return plm::DequantizeOp::create(builder, op->getLoc(), type,
-                                   rows->getResult(0), dequantize.getScale(),
-                                   dequantize.getZeroPoint(), 0, 0,
-                                   dequantize.getBits());
+  return plm::DequantizeOp::create(
+      builder, op->getLoc(), type, rows->getResult(0), dequantize.getScale(),
+      dequantize.getZeroPoint(), 0, 0, dequantize.getBits());
 }
 
 /// A computed mask has to be there before rows can be packed: what it takes

@@ -149,3 +149,22 @@ func.func @outer_product(%c: !c, %r: !r) -> !o {
   %a = plm.matmul %c, %r : (!c, !r) -> !o
   return %a : !o
 }
+
+// The views around a quantisation by one scale meet below it.
+// CHECK-LABEL: func @views_of_quantized
+// CHECK-SAME: (%[[X:.*]]: tensor<?x?x4xf32
+// CHECK: plm.quantize %[[X]]
+// CHECK: %[[D:.*]] = plm.dequantize
+// CHECK: return %[[D]]
+!heads = tensor<?x?x2x2xf32, #plm.dims<"batch", "sequence", "2", "2">>
+!split = tensor<?x2x?x2xf32, #plm.dims<"batch", "2", "sequence", "2">>
+!codes = tensor<?x2x?x2xi8, #plm.dims<"batch", "2", "sequence", "2">>
+func.func @views_of_quantized(%x: !x, %s: !s) -> !x {
+  %a = plm.reshape %x : (!x) -> !heads
+  %b = plm.transpose %a [0, 2, 1, 3] : (!heads) -> !split
+  %q = plm.quantize %b scale %s : (!split, !s) -> !codes
+  %d = plm.dequantize %q scale %s : (!codes, !s) -> !split
+  %c = plm.transpose %d [0, 2, 1, 3] : (!split) -> !heads
+  %y = plm.reshape %c : (!heads) -> !x
+  return %y : !x
+}

@@ -214,12 +214,13 @@ TEST(CodeGenQuantize, LinearOfQuantizedInput) {
           std::string code = nameOf(dtype), zero = "tensor<" + code + ">";
           std::string scaled =
               " scale %s" + std::string(zeroPoint ? " zero_point %o" : "");
-          std::string types = ", tensor<f32>" +
-                              (zeroPoint ? ", " + zero : std::string());
+          std::string types =
+              ", tensor<f32>" + (zeroPoint ? ", " + zero : std::string());
           std::string text =
               "module {\n" + weight.parameters + parameter(random, "b", {n}) +
-              "func.func @forward(%x: " + type(k) + ", %s: tensor<f32>, %o: " +
-              zero + ") -> " + type(n) + " {\n" + weight.body +
+              "func.func @forward(%x: " + type(k) +
+              ", %s: tensor<f32>, %o: " + zero + ") -> " + type(n) + " {\n" +
+              weight.body +
               "%b = plm.get_parameter @b : " + typeOf(DType::F32, {n}) +
               "\n%q = plm.quantize %x" + scaled + " : (" + type(k) + types +
               ") -> " + type(k, code) + "\n%d = plm.dequantize %q" + scaled +

@@ -167,4 +167,5 @@ PEERS = {
     "openvino-avx2": Peer(OpenVino, 1e-4, env=_AVX2),
     "openvino-bf16": Peer(OpenVino, None, {"precision": "bf16"}),
     "openvino-int8": Peer(OpenVino, None, own_model=True),
+    "openvino-int8-avx2": Peer(OpenVino, None, env=_AVX2, own_model=True),
 }

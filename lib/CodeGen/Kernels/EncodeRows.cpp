@@ -223,8 +223,8 @@ static void encodeGiven(KernelBuilder &b, Value x, Value row, int64_t k,
     // Clamped first, so that the sum with the zero point is exact.
     Value steps = clamp(b.fdiv(value, divisor), -512, 512);
     IntegerVectors i(b);
-    Value rounded = arith::SIToFPOp::create(b, b.loc, b.vf32,
-                                            emitRoundToInt(b, steps));
+    Value rounded =
+        arith::SIToFPOp::create(b, b.loc, b.vf32, emitRoundToInt(b, steps));
     return emitRoundToInt(b, clamp(b.fadd(rounded, middle), -128, 127));
   });
 }

@@ -318,5 +318,6 @@ void recognition::populateViewPatterns(RewritePatternSet &patterns) {
                BroadcastOfBroadcast, GatherOfOne, SingleConcat,
                DropBroadcast<BinaryOp>, DropBroadcast<SelectOp>, SinkMerge,
                SinkMergeBelowBinary, SinkViewBelowScale<QuantizeOp>,
-               SinkViewBelowScale<DequantizeOp>, SoftmaxOfMerged>(patterns.getContext());
+               SinkViewBelowScale<DequantizeOp>, SoftmaxOfMerged>(
+      patterns.getContext());
 }
