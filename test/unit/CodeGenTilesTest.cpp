@@ -1,0 +1,222 @@
+//===- CodeGenTilesTest.cpp - Products in AMX tiles, emulated ---*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "CompileAndRun.h"
+#include "EmulatedTiles.h"
+#include "plmc/Passes/SetPrecision.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
+#include <limits>
+
+using namespace plmc;
+using namespace plmc::test;
+
+namespace {
+
+/// The vectors of this level run natively, only tiles are emulated.
+bool hasVectors() {
+  return __builtin_cpu_supports("x86-64-v4") &&
+         __builtin_cpu_supports("avx512vnni") &&
+         __builtin_cpu_supports("avx512bf16");
+}
+
+struct Shape {
+  int64_t k, n;
+  bool bias, gelu, residual;
+};
+
+/// y = gelu(x W + bias) + x, or a part of it, with precision.
+std::string productText(const Shape &shape, llvm::StringRef precision) {
+  Random random(shape.k + 7 * shape.n);
+  auto tensor = [](int64_t width) {
+    return llvm::formatv(
+               "tensor<?x?x{0}xf32, #plm.dims<\"b\", \"s\", \"{0}\">>", width)
+        .str();
+  };
+  std::string x = tensor(shape.k), y = tensor(shape.n);
+  std::string w = llvm::formatv("tensor<{0}x{1}xf32>", shape.k, shape.n);
+  std::string text = parameter(random, "w", {shape.k, shape.n});
+  if (shape.bias)
+    text += parameter(random, "b", {shape.n});
+  text += llvm::formatv("func.func @forward(%x: {0} {{plm.name = \"x\"}) -> "
+                        "({1} {{plm.name = \"y\"}) {{\n"
+                        "%w = plm.get_parameter @w : {2}\n",
+                        x, y, w);
+  if (shape.bias)
+    text += llvm::formatv("%b = plm.get_parameter @b : tensor<{3}xf32>\n"
+                          "%0 = plm.linear %x, %w bias %b : ({0}, {2}, "
+                          "tensor<{3}xf32>) -> {1}\n",
+                          x, y, w, shape.n);
+  else
+    text +=
+        llvm::formatv("%0 = plm.linear %x, %w : ({0}, {2}) -> {1}\n", x, y, w);
+  std::string last = "%0";
+  if (shape.gelu) {
+    text += "%1 = plm.activation gelu %0 : (" + y + ") -> " + y + "\n";
+    last = "%1";
+  }
+  if (shape.residual) {
+    text += "%2 = plm.binary add " + last + ", %x : (" + y + ", " + x +
+            ") -> " + y + "\n";
+    last = "%2";
+  }
+  text += "return " + last + " : " + y + "\n}\n";
+
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context());
+  EXPECT_TRUE(module) << text;
+  mlir::PassManager pm(&context());
+  pm.addPass(createSetPrecisionPass(precision, 0, /*minElements=*/0));
+  EXPECT_TRUE(mlir::succeeded(pm.run(*module)));
+  std::string result;
+  llvm::raw_string_ostream os(result);
+  module->print(os);
+  return result;
+}
+
+HostTensor run(LoadedModel &model, const HostTensor &x, int threads = 1) {
+  auto got = (*model.createContext(threads))->run({x});
+  EXPECT_TRUE(bool(got)) << llvm::toString(got.takeError());
+  return std::move((*got)[0]);
+}
+
+bool sameBits(const HostTensor &a, const HostTensor &b) {
+  return a.shape == b.shape &&
+         std::memcmp(a.data.data(), b.data.data(), a.data.size()) == 0;
+}
+
+CompileOptions emulated() {
+  CompileOptions options;
+  options.tileOfLevel = "x86-64-v4+amx";
+  options.rewriteCode = emulateTiles;
+  return options;
+}
+
+// K: a full step of 16 words, equal steps (18 words = 2 x 9 in int8), a rest
+// for vectors (25 words in int8), many steps; too short for any tile.
+const Shape shapes[] = {
+    {64, 64, true, false, true},    {72, 50, true, true, false},
+    {384, 40, false, false, false}, {100, 100, true, true, true},
+    {100, 7, false, true, false},   {136, 16, true, false, false},
+    {24, 33, true, false, false},   {12, 12, true, false, true}};
+const int64_t rowCounts[] = {1, 2, 4, 5, 16, 17, 20, 31, 32, 33, 47, 100, 230};
+
+TEST(CodeGenTiles, Int8IsTheSameToTheBit) {
+  if (!hasVectors())
+    GTEST_SKIP() << "this CPU lacks AVX-512 with VNNI and BF16";
+  for (const Shape &shape : shapes) {
+    std::string text = productText(shape, "int8");
+    auto vectors = compile(text);
+    auto tiles = compile(text, emulated());
+    ASSERT_TRUE(vectors && tiles);
+    for (int64_t rows : rowCounts) {
+      SCOPED_TRACE(
+          llvm::formatv("{0}x{1}, {2} rows", shape.k, shape.n, rows).str());
+      Random random(rows);
+      HostTensor x = random.floats({1, rows, shape.k}, 3);
+      tileProducts = 0;
+      HostTensor got = run(*tiles, x);
+      // Short products and few rows take vectors.
+      EXPECT_EQ(tileProducts > 0, shape.k >= 32 && rows > 4);
+      EXPECT_TRUE(sameBits(got, run(*vectors, x)));
+      EXPECT_TRUE(sameBits(got, run(*tiles, x, /*threads=*/3)));
+      if (rows <= 47)
+        expectClose(got, interpretText(text, {x})[0], 2e-6);
+    }
+  }
+}
+
+TEST(CodeGenTiles, BF16) {
+  if (!hasVectors())
+    GTEST_SKIP() << "this CPU lacks AVX-512 with VNNI and BF16";
+  for (const Shape &shape : shapes) {
+    std::string text = productText(shape, "bf16");
+    auto tiles = compile(text, emulated());
+    ASSERT_TRUE(tiles);
+    for (int64_t rows : rowCounts) {
+      SCOPED_TRACE(
+          llvm::formatv("{0}x{1}, {2} rows", shape.k, shape.n, rows).str());
+      Random random(rows);
+      HostTensor x = random.floats({1, rows, shape.k}, 3);
+      tileProducts = 0;
+      HostTensor got = run(*tiles, x);
+      EXPECT_EQ(tileProducts > 0, shape.k >= 16);
+      EXPECT_TRUE(sameBits(got, run(*tiles, x, /*threads=*/3)));
+      if (rows <= 100)
+        expectClose(got, interpretText(text, {x})[0], 2e-6);
+    }
+  }
+}
+
+/// The largest codes and weights there are: any CPU has to give the same bits.
+TEST(CodeGenTiles, LargestCodes) {
+  if (!hasVectors())
+    GTEST_SKIP() << "this CPU lacks AVX-512 with VNNI and BF16";
+  std::string text = productText({256, 33, false, false, false}, "int8");
+  auto vectors = compile(text), tiles = compile(text, emulated());
+  ASSERT_TRUE(vectors && tiles);
+  HostTensor x(DType::F32, {1, 37, 256});
+  for (int64_t i = 0; i < x.numElements(); ++i)
+    x.as<float>()[i] = i / 256 % 2 ? (i % 256 ? 1 : -1) : (i % 3 ? -1 : 1);
+  EXPECT_TRUE(sameBits(run(*tiles, x), run(*vectors, x)));
+}
+
+/// A row gives the same bits whatever else is in the batch; what is not finite
+/// stays in its row.
+TEST(CodeGenTiles, RowsAreAlone) {
+  if (!hasVectors())
+    GTEST_SKIP() << "this CPU lacks AVX-512 with VNNI and BF16";
+  for (llvm::StringRef precision : {"bf16", "int8"}) {
+    SCOPED_TRACE(precision.str());
+    constexpr int64_t k = 100, n = 40, rows = 53;
+    auto model =
+        compile(productText({k, n, true, false, false}, precision), emulated());
+    ASSERT_TRUE(model);
+    Random random(23);
+    HostTensor x = random.floats({1, rows, k});
+    x.as<float>()[5 * k + 3] = std::numeric_limits<float>::infinity();
+    x.as<float>()[51 * k + 95] = std::numeric_limits<float>::quiet_NaN();
+    HostTensor all = run(*model, x);
+    for (int64_t row = 0; row < rows; ++row) {
+      HostTensor one(DType::F32, {1, 1, k});
+      std::memcpy(one.as<float>(), x.as<float>() + row * k, k * 4);
+      HostTensor alone = run(*model, one);
+      bool finite = row != 5 && row != 51;
+      for (int64_t i = 0; i < n; ++i) {
+        float want = all.as<float>()[row * n + i];
+        ASSERT_EQ(std::isfinite(want), finite) << row;
+        if (finite)
+          ASSERT_EQ(alone.as<float>()[i], want) << row;
+      }
+    }
+  }
+}
+
+/// What does not use tiles does not ask for them.
+TEST(CodeGenTiles, OnlyWhereTheyAreUsed) {
+  for (llvm::StringRef precision : {"int8", "bf16", "int4"}) {
+    for (int64_t k : {64, 12}) {
+      auto module = mlir::parseSourceString<mlir::ModuleOp>(
+          productText({k, 40, true, false, false}, precision), &context());
+      CompileOptions options;
+      options.cpu = "any";
+      mlir::PassManager pm(&context());
+      buildLoweringPipeline(pm, options);
+      ASSERT_TRUE(mlir::succeeded(pm.run(*module)));
+      std::string path =
+          PLMC_TEST_TMP "/tiles-" + std::to_string(getpid()) + ".so";
+      auto result =
+          emitLibrary(*module, options, OutputKind::SharedLibrary, path);
+      llvm::sys::fs::remove(path);
+      ASSERT_TRUE(bool(result)) << llvm::toString(result.takeError());
+      EXPECT_EQ(llvm::StringRef(result->cpu).contains("amx"),
+                precision != "int4" && k == 64)
+          << result->cpu;
+    }
+  }
+}
+
+} // namespace
