@@ -5,6 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+//
+// Against the vectors of the same CPU (int8: to the bit) and against the
+// interpreter. test/Tools/amx.test looks at the instructions; no machine with
+// AMX has run them.
+//
+//===----------------------------------------------------------------------===//
+
 #include "CompileAndRun.h"
 #include "EmulatedTiles.h"
 #include "plmc/Passes/SetPrecision.h"
@@ -192,6 +199,23 @@ TEST(CodeGenTiles, RowsAreAlone) {
           ASSERT_EQ(alone.as<float>()[i], want) << row;
       }
     }
+  }
+}
+
+/// More rows than a block of a chain has: encoding and product run block by
+/// block.
+TEST(CodeGenTiles, ManyBlocksOfRows) {
+  if (!hasVectors())
+    GTEST_SKIP() << "this CPU lacks AVX-512 with VNNI and BF16";
+  std::string text = productText({96, 96, true, true, true}, "int8");
+  auto vectors = compile(text), tiles = compile(text, emulated());
+  ASSERT_TRUE(vectors && tiles);
+  for (int64_t length : {149, 37}) {
+    Random random(37);
+    HostTensor x = random.floats({7, length, 96}, 3);
+    HostTensor want = run(*vectors, x);
+    for (int threads : {1, 2, 3})
+      EXPECT_TRUE(sameBits(run(*tiles, x, threads), want)) << threads;
   }
 }
 
