@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 //
-// Against the vectors of the same CPU (int8: to the bit) and against the
+// Libraries with tile instructions, whose machine code runs under emulation,
+// against the vectors of the same CPU (int8: to the bit) and against the
 // interpreter. test/Tools/amx.test looks at the instructions; no machine with
 // AMX has run them.
 //
@@ -85,8 +86,11 @@ std::string productText(const Shape &shape, llvm::StringRef precision) {
 }
 
 HostTensor run(LoadedModel &model, const HostTensor &x, int threads = 1) {
+  EmulatedTiles tiles;
   auto got = (*model.createContext(threads))->run({x});
   EXPECT_TRUE(bool(got)) << llvm::toString(got.takeError());
+  EXPECT_EQ(tiles.takeError(), "");
+  EXPECT_TRUE(tiles.released());
   return std::move((*got)[0]);
 }
 
@@ -95,63 +99,83 @@ bool sameBits(const HostTensor &a, const HostTensor &b) {
          std::memcmp(a.data.data(), b.data.data(), a.data.size()) == 0;
 }
 
-CompileOptions emulated() {
+/// Also where the CPU has tiles.
+CompileOptions withoutTiles() {
   CompileOptions options;
+  options.cpu = "cooperlake";
+  return options;
+}
+
+CompileOptions withTiles() {
+  CompileOptions options = withoutTiles();
   options.tileOfLevel = "x86-64-v4+amx";
-  options.rewriteCode = emulateTiles;
+  options.rewriteCode = allowTiles;
   return options;
 }
 
 // K: a full step of 16 words, equal steps (18 words = 2 x 9 in int8), a rest
-// for vectors (25 words in int8), many steps; too short for any tile.
+// for vectors (25 words in int8), more steps than LLVM unrolls; too short for
+// any tile.
 const Shape shapes[] = {
     {64, 64, true, false, true},    {72, 50, true, true, false},
     {384, 40, false, false, false}, {100, 100, true, true, true},
     {100, 7, false, true, false},   {136, 16, true, false, false},
-    {24, 33, true, false, false},   {12, 12, true, false, true}};
+    {1600, 34, true, false, false}, {24, 33, true, false, false},
+    {12, 12, true, false, true}};
 const int64_t rowCounts[] = {1, 2, 4, 5, 16, 17, 20, 31, 32, 33, 47, 100, 230};
 
-TEST(CodeGenTiles, Int8IsTheSameToTheBit) {
-  if (!hasVectors())
-    GTEST_SKIP() << "this CPU lacks AVX-512 with VNNI and BF16";
+class CodeGenTiles : public ::testing::Test {
+protected:
+  void SetUp() override {
+    if (!hasVectors())
+      GTEST_SKIP() << "this CPU lacks AVX-512 with VNNI and BF16";
+    EmulatedTiles::native(); // the same for all tests
+  }
+  /// Since the last call, products went through tiles.
+  void expectTiles(bool expected) {
+    bool used = EmulatedTiles::takeProducts() > 0;
+    if (!EmulatedTiles::native())
+      EXPECT_EQ(used, expected);
+  }
+};
+
+TEST_F(CodeGenTiles, Int8IsTheSameToTheBit) {
   for (const Shape &shape : shapes) {
     std::string text = productText(shape, "int8");
-    auto vectors = compile(text);
-    auto tiles = compile(text, emulated());
-    ASSERT_TRUE(vectors && tiles);
+    auto vectors = compile(text, withoutTiles());
+    auto model = compile(text, withTiles());
+    ASSERT_TRUE(vectors && model);
     for (int64_t rows : rowCounts) {
       SCOPED_TRACE(
           llvm::formatv("{0}x{1}, {2} rows", shape.k, shape.n, rows).str());
       Random random(rows);
       HostTensor x = random.floats({1, rows, shape.k}, 3);
-      tileProducts = 0;
-      HostTensor got = run(*tiles, x);
+      EmulatedTiles::takeProducts();
+      HostTensor got = run(*model, x);
       // Short products and few rows take vectors.
-      EXPECT_EQ(tileProducts > 0, shape.k >= 32 && rows > 4);
+      expectTiles(shape.k >= 32 && rows > 4);
       EXPECT_TRUE(sameBits(got, run(*vectors, x)));
-      EXPECT_TRUE(sameBits(got, run(*tiles, x, /*threads=*/3)));
+      EXPECT_TRUE(sameBits(got, run(*model, x, /*threads=*/3)));
       if (rows <= 47)
         expectClose(got, interpretText(text, {x})[0], 2e-6);
     }
   }
 }
 
-TEST(CodeGenTiles, BF16) {
-  if (!hasVectors())
-    GTEST_SKIP() << "this CPU lacks AVX-512 with VNNI and BF16";
+TEST_F(CodeGenTiles, BF16) {
   for (const Shape &shape : shapes) {
     std::string text = productText(shape, "bf16");
-    auto tiles = compile(text, emulated());
-    ASSERT_TRUE(tiles);
+    auto model = compile(text, withTiles());
+    ASSERT_TRUE(model);
     for (int64_t rows : rowCounts) {
       SCOPED_TRACE(
           llvm::formatv("{0}x{1}, {2} rows", shape.k, shape.n, rows).str());
       Random random(rows);
       HostTensor x = random.floats({1, rows, shape.k}, 3);
-      tileProducts = 0;
-      HostTensor got = run(*tiles, x);
-      EXPECT_EQ(tileProducts > 0, shape.k >= 16);
-      EXPECT_TRUE(sameBits(got, run(*tiles, x, /*threads=*/3)));
+      EmulatedTiles::takeProducts();
+      HostTensor got = run(*model, x);
+      expectTiles(shape.k >= 16);
+      EXPECT_TRUE(sameBits(got, run(*model, x, /*threads=*/3)));
       if (rows <= 100)
         expectClose(got, interpretText(text, {x})[0], 2e-6);
     }
@@ -159,28 +183,25 @@ TEST(CodeGenTiles, BF16) {
 }
 
 /// The largest codes and weights there are: any CPU has to give the same bits.
-TEST(CodeGenTiles, LargestCodes) {
-  if (!hasVectors())
-    GTEST_SKIP() << "this CPU lacks AVX-512 with VNNI and BF16";
+TEST_F(CodeGenTiles, LargestCodes) {
   std::string text = productText({256, 33, false, false, false}, "int8");
-  auto vectors = compile(text), tiles = compile(text, emulated());
-  ASSERT_TRUE(vectors && tiles);
+  auto vectors = compile(text, withoutTiles()),
+       model = compile(text, withTiles());
+  ASSERT_TRUE(vectors && model);
   HostTensor x(DType::F32, {1, 37, 256});
   for (int64_t i = 0; i < x.numElements(); ++i)
     x.as<float>()[i] = i / 256 % 2 ? (i % 256 ? 1 : -1) : (i % 3 ? -1 : 1);
-  EXPECT_TRUE(sameBits(run(*tiles, x), run(*vectors, x)));
+  EXPECT_TRUE(sameBits(run(*model, x), run(*vectors, x)));
 }
 
 /// A row gives the same bits whatever else is in the batch; what is not finite
 /// stays in its row.
-TEST(CodeGenTiles, RowsAreAlone) {
-  if (!hasVectors())
-    GTEST_SKIP() << "this CPU lacks AVX-512 with VNNI and BF16";
+TEST_F(CodeGenTiles, RowsAreAlone) {
   for (llvm::StringRef precision : {"bf16", "int8"}) {
     SCOPED_TRACE(precision.str());
     constexpr int64_t k = 100, n = 40, rows = 53;
-    auto model =
-        compile(productText({k, n, true, false, false}, precision), emulated());
+    auto model = compile(productText({k, n, true, false, false}, precision),
+                         withTiles());
     ASSERT_TRUE(model);
     Random random(23);
     HostTensor x = random.floats({1, rows, k});
@@ -204,23 +225,22 @@ TEST(CodeGenTiles, RowsAreAlone) {
 
 /// More rows than a block of a chain has: encoding and product run block by
 /// block.
-TEST(CodeGenTiles, ManyBlocksOfRows) {
-  if (!hasVectors())
-    GTEST_SKIP() << "this CPU lacks AVX-512 with VNNI and BF16";
+TEST_F(CodeGenTiles, ManyBlocksOfRows) {
   std::string text = productText({96, 96, true, true, true}, "int8");
-  auto vectors = compile(text), tiles = compile(text, emulated());
-  ASSERT_TRUE(vectors && tiles);
+  auto vectors = compile(text, withoutTiles()),
+       model = compile(text, withTiles());
+  ASSERT_TRUE(vectors && model);
   for (int64_t length : {149, 37}) {
     Random random(37);
     HostTensor x = random.floats({7, length, 96}, 3);
     HostTensor want = run(*vectors, x);
     for (int threads : {1, 2, 3})
-      EXPECT_TRUE(sameBits(run(*tiles, x, threads), want)) << threads;
+      EXPECT_TRUE(sameBits(run(*model, x, threads), want)) << threads;
   }
 }
 
 /// What does not use tiles does not ask for them.
-TEST(CodeGenTiles, OnlyWhereTheyAreUsed) {
+TEST_F(CodeGenTiles, OnlyWhereTheyAreUsed) {
   for (llvm::StringRef precision : {"int8", "bf16", "int4"}) {
     for (int64_t k : {64, 12}) {
       auto module = mlir::parseSourceString<mlir::ModuleOp>(

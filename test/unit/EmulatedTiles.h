@@ -9,16 +9,34 @@
 #define PLMC_TEST_UNIT_EMULATEDTILES_H
 
 #include "llvm/IR/Module.h"
-#include <atomic>
+#include <csignal>
 #include <cstdint>
+#include <string>
 
 namespace plmc::test {
 
-/// Replaces the tile instructions of a module by calls into this process.
-void emulateTiles(llvm::Module &module);
+/// Lets a library for this CPU have tile instructions all the same
+/// (CompileOptions::rewriteCode, with the tiles of "x86-64-v4+amx").
+void allowTiles(llvm::Module &module);
 
-/// How many products of tiles have been computed.
-extern std::atomic<int64_t> tileProducts;
+/// While there is one, tile instructions that the CPU refuses are emulated.
+class EmulatedTiles {
+public:
+  EmulatedTiles();
+  ~EmulatedTiles();
+
+  /// Asks for AMX: if the process may use it, nothing is emulated.
+  static bool native();
+  /// What the unit would have refused since the last call, or "".
+  static std::string takeError();
+  /// Products of tiles since the last call.
+  static int64_t takeProducts();
+  /// All threads that have configured their unit have released it.
+  static bool released();
+
+private:
+  struct sigaction before;
+};
 
 } // namespace plmc::test
 
