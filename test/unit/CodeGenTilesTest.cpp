@@ -15,7 +15,10 @@
 
 #include "CompileAndRun.h"
 #include "EmulatedTiles.h"
+#include "plmc/Frontend/ONNX/Import.h"
+#include "plmc/Frontend/ONNX/Recognition.h"
 #include "plmc/Passes/SetPrecision.h"
+#include "plmc/Support/Npz.h"
 #include "llvm/Support/FormatVariadic.h"
 #include <cmath>
 #include <limits>
@@ -85,9 +88,10 @@ std::string productText(const Shape &shape, llvm::StringRef precision) {
   return result;
 }
 
-HostTensor run(LoadedModel &model, const HostTensor &x, int threads = 1) {
+HostTensor run(LoadedModel &model, llvm::ArrayRef<HostTensor> inputs,
+               int threads = 1) {
   EmulatedTiles tiles;
-  auto got = (*model.createContext(threads))->run({x});
+  auto got = (*model.createContext(threads))->run(inputs);
   EXPECT_TRUE(bool(got)) << llvm::toString(got.takeError());
   EXPECT_EQ(tiles.takeError(), "");
   EXPECT_TRUE(tiles.released());
@@ -236,6 +240,44 @@ TEST_F(CodeGenTiles, ManyBlocksOfRows) {
     HostTensor want = run(*vectors, x);
     for (int threads : {1, 2, 3})
       EXPECT_TRUE(sameBits(run(*model, x, threads), want)) << threads;
+  }
+}
+
+/// A whole encoder, its steps in blocks of rows and among several threads.
+TEST_F(CodeGenTiles, Encoder) {
+  std::string path = PLMC_TEST_FIXTURES "/bert-ts17-embed";
+  auto arrays = readNpz(path + ".npz");
+  ASSERT_TRUE(bool(arrays)) << llvm::toString(arrays.takeError());
+  for (llvm::StringRef precision : {"int8", "bf16"}) {
+    auto module = importONNX(path + ".onnx", &context());
+    ASSERT_TRUE(bool(module)) << llvm::toString(module.takeError());
+    mlir::PassManager pm(&context());
+    buildRecognitionPipeline(pm);
+    pm.addPass(createSetPrecisionPass(precision, 0, /*minElements=*/0));
+    ASSERT_TRUE(mlir::succeeded(pm.run(**module)));
+    mlir::OwningOpRef<mlir::ModuleOp> other = (*module)->clone();
+    auto vectors = compileModule(**module, withoutTiles());
+    auto model = compileModule(*other, withTiles());
+    ASSERT_TRUE(vectors && model);
+    EmulatedTiles::takeProducts();
+    for (const auto &[key, array] : *arrays) {
+      auto [prefix, name] = llvm::StringRef(key).split("/in/");
+      if (name != model->inputs()[0].name)
+        continue;
+      SCOPED_TRACE((precision + " " + prefix).str());
+      std::vector<HostTensor> inputs;
+      for (const TensorSignature &input : model->inputs())
+        inputs.push_back(arrays->at((prefix + "/in/" + input.name).str()));
+      for (int threads : {1, 3}) {
+        HostTensor got = run(*model, inputs, threads);
+        HostTensor want = run(*vectors, inputs, threads);
+        if (precision == "int8")
+          EXPECT_TRUE(sameBits(got, want));
+        else // rounding may differ, and then the code of a value
+          expectClose(got, want, 1e-2);
+      }
+    }
+    expectTiles(true);
   }
 }
 
