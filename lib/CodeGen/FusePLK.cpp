@@ -166,7 +166,7 @@ struct FuseQKV : OpRewritePattern<AttentionOp> {
   }
 
   /// A weight that concatenates the sources of others along the columns, with
-  /// their scales and zero points. Null if some are quantised and others not.
+  /// their scales and zero points. Null if they are quantised in different ways.
   /// Reused when a shared layer asks again: equal sources, equal symbol.
   static FlatSymbolRefAttr concat(ArrayRef<FlatSymbolRefAttr> refs,
                                   SymbolTable &symbols,
@@ -206,6 +206,8 @@ struct FuseQKV : OpRewritePattern<AttentionOp> {
       scale = concat(scales, symbols, rewriter);
     if (!zeroPoints.empty())
       zeroPoint = concat(zeroPoints, symbols, rewriter);
+    if ((!scales.empty() && !scale) || (!zeroPoints.empty() && !zeroPoint))
+      return {}; // scales of two forms
     ArrayAttr sourcesAttr = rewriter.getArrayAttr(sources);
     for (auto op : cast<ModuleOp>(symbols.getOp()).getOps<WeightOp>())
       if (op.getSources() == sourcesAttr && op.getPanelAttr() == panel &&

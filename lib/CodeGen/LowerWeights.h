@@ -10,9 +10,12 @@
 
 #include "QuantizedWeight.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/AsmState.h"
 #include "plmc/Dialect/PLK/PLK.h"
 
 namespace plmc {
+
+uint64_t hashOf(llvm::ArrayRef<float> values);
 
 /// Makes the plk.weight of what an op reads, before `func`; the same one for
 /// the same parameter in the same layout. Fails if the value is no parameter
@@ -45,7 +48,9 @@ private:
   mlir::FailureOr<plk::WeightOp> integers(plm::LinearOp linear);
   plk::WeightOp create(plm::GetParameterOp get, bool panels, bool transposed);
   /// Values that were computed now, as a weight: `panel` columns wide panels,
-  /// or 0 for a vector.
+  /// or 0 for a vector. Integers are `quantized` by themselves.
+  Ref store(llvm::StringRef name, mlir::RankedTensorType type,
+            mlir::AsmResourceBlob values, int64_t panel);
   Ref store(llvm::StringRef name, llvm::ArrayRef<float> values,
             llvm::ArrayRef<int64_t> shape, int64_t panel = 0);
 

@@ -156,8 +156,8 @@ def PLM_DequantizeOp : PLM_PureOp<"dequantize"> {
 
     With `block_size` B every B neighbours along `axis` have a scale: `scale` has
     the shape of `x`, but ceil(size / B) along the axis; so has `zero_point`.
-    `bits` promises that all values lie in [-2^(bits-1), 2^(bits-1)), so that a
-    library can store them in so many bits.
+    `bits` promises that all values lie in [-2^(bits-1), 2^(bits-1)), as `ui8` in
+    [0, 2^bits), so that a library can store them in so many bits.
   }];
   let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$scale,
                        Optional<AnyRankedTensor>:$zero_point, DefaultValuedAttr<I64Attr, "0">:$axis,
@@ -384,9 +384,10 @@ def PLM_LinearOp : PLM_PureOp<"linear"> {
     - `int8`: every row x of the input becomes 255 steps of its own range: with
       z = (max x + min x) / 2 and w = max x - min x its codes are q = round to
       even((x - z) 254 / w), which stand for q w / 254 + z. The weight is a
-      `plm.dequantize` of an 8-bit parameter without a zero point. Codes and
-      integers are summed exactly (within each block of the weight, if it has
-      blocks) and scaled then. A row that is not finite gives NaN.
+      `plm.dequantize` of an 8-bit parameter. Codes times integers, less the
+      zero point if there is one, are summed exactly (within each block of the
+      weight, if it has blocks) and scaled then. A row that is not finite gives
+      NaN.
   }];
   let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weight,
                        Optional<AnyRankedTensor>:$bias, UnitAttr:$transposed,
