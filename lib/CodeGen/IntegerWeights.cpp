@@ -161,11 +161,12 @@ FailureOr<plk::WeightOp> WeightLowering::integers(plm::LinearOp linear) {
     std::vector<uint8_t> bytes;
     for (float value : matrix.zeroPoints)
       bytes.push_back(static_cast<uint8_t>(static_cast<int>(value)));
-    zeroPoint = store(name + ".zero_point",
-                      RankedTensorType::get({blocks, n}, source->elementType()),
-                      HeapAsmResourceBlob::allocateAndCopyInferAlign(
-                          ArrayRef<uint8_t>(bytes)),
-                      panelWidth);
+    zeroPoint =
+        storeBlob(name + ".zero_point",
+                  HeapAsmResourceBlob::allocateAndCopyInferAlign(
+                      ArrayRef<uint8_t>(bytes)),
+                  RankedTensorType::get({blocks, n}, source->elementType()),
+                  panelWidth);
   }
   plk::WeightOp op = create(get, /*panels=*/true, matrix.transposed);
   op.setQuantizedAttr(TypeAttr::get(source->elementType()));

@@ -22,14 +22,6 @@ static FailureOr<FlatSymbolRefAttr> refTo(FailureOr<plk::WeightOp> weight) {
   return FlatSymbolRefAttr::get(*weight);
 }
 
-FailureOr<FlatSymbolRefAttr> WeightLowering::table(Value value) {
-  if (auto source = QuantizedWeight::matchHalfBytes(value))
-    return refTo(halfByteTable(*source));
-  if (auto source = QuantizedWeight::match(value))
-    return refTo(quantized(*source, /*panels=*/false, /*transposed=*/false));
-  return refTo(plain(value, /*panels=*/false, /*transposed=*/false));
-}
-
 FailureOr<plk::WeightOp> WeightLowering::panels(plm::LinearOp linear) {
   plm::Precision precision =
       linear.getPrecision().value_or(plm::Precision::F32);
@@ -84,8 +76,10 @@ FailureOr<plk::WeightOp> WeightLowering::plain(Value value, bool panels,
   return known;
 }
 
-FlatSymbolRefAttr WeightLowering::store(StringRef name, RankedTensorType type,
-                                        AsmResourceBlob values, int64_t panel) {
+FlatSymbolRefAttr WeightLowering::storeBlob(StringRef name,
+                                             AsmResourceBlob values,
+                                             RankedTensorType type,
+                                             int64_t panel) {
   builder.setInsertionPoint(func);
   auto parameter = plm::ParameterOp::create(
       builder, func.getLoc(), name,
@@ -105,37 +99,8 @@ FlatSymbolRefAttr WeightLowering::store(StringRef name, RankedTensorType type,
 FlatSymbolRefAttr WeightLowering::store(StringRef name, ArrayRef<float> values,
                                         ArrayRef<int64_t> shape,
                                         int64_t panel) {
-  return store(name, RankedTensorType::get(shape, builder.getF32Type()),
-               HeapAsmResourceBlob::allocateAndCopyInferAlign(values), panel);
-}
-
-/// A table of 4-bit values and their scales, one for each block of each row.
-FailureOr<plk::WeightOp>
-WeightLowering::halfByteTable(const QuantizedWeight &source) {
-  plm::GetParameterOp get = source.parameter;
-  ArrayRef<int64_t> shape = typeOf(get.getResult()).getShape();
-  int64_t blocks = source.block ? llvm::divideCeil(shape[1], source.block) : 1;
-  auto scales = source.scales(shape[0] * blocks);
-  if (!scales) {
-    get.emitOpError() << llvm::toString(scales.takeError());
-    return failure();
-  }
-  plk::WeightOp &known =
-      weights[llvm::formatv("{0}|t4|{1}|{2:x}", get.getParameter(),
-                            source.block, hashOf(*scales))
-                  .str()];
-  if (known)
-    return known;
-  Ref scale =
-      store((get.getParameter() + ".scale").str(), *scales, {shape[0], blocks});
-  known = create(get, /*panels=*/false, /*transposed=*/false);
-  known.setQuantizedAttr(TypeAttr::get(source.elementType()));
-  known.setScaleAttr(scale);
-  known.setAxisAttr(builder.getI64IntegerAttr(0));
-  known.setBits(4);
-  if (source.block)
-    known.setBlock(source.block);
-  return known;
+  return storeBlob(name, HeapAsmResourceBlob::allocateAndCopyInferAlign(values),
+                   RankedTensorType::get(shape, builder.getF32Type()), panel);
 }
 
 /// 8-bit values, and scales and zero points beside them: for panels one a

@@ -41,5 +41,7 @@ int64_t WeightOp::getStoredBytes() {
     count *= size;
   if (getPrecision()) // a word is 4 bytes
     return count / getPackSize() * getPackWords() * 4;
-  return count * (getQuantized() ? 1 : 4);
+  if (getQuantized()) // bytes, or the indices of a map
+    return count * getQuantized()->getIntOrFloatBitWidth() / 8;
+  return count * 4;
 }

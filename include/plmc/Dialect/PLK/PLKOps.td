@@ -53,6 +53,12 @@ def PLK_WeightOp : PLK_Op<"weight", [Symbol]> {
     it has the precision bf16, which its scales have to be exactly, the sums are
     three rows, of a high, a middle and a low part. `zero_point` are values like
     the sources', [ceil(K / block), N] in panels.
+
+    With `codebooks`, a weight [M, C, D], a table of `ui8` [V, M] holds codes:
+    number m of a row stands for entry [m, code], D columns. Codebooks in i8 have
+    a `scale` for each of the M * D columns. With `map`, a weight of `ui16` or
+    `i32`, row i of a table is the row `map[i]` of what is stored. Codes and
+    maps have been checked.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, ArrayAttr:$sources,
                        DenseI64ArrayAttr:$shape, OptionalAttr<I64Attr>:$panel,
@@ -63,13 +69,16 @@ def PLK_WeightOp : PLK_Op<"weight", [Symbol]> {
                        OptionalAttr<I64Attr>:$axis,
                        OptionalAttr<PLM_PrecisionAttr>:$precision,
                        DefaultValuedAttr<I64Attr, "8">:$bits,
-                       OptionalAttr<I64Attr>:$block);
+                       OptionalAttr<I64Attr>:$block,
+                       OptionalAttr<FlatSymbolRefAttr>:$codebooks,
+                       OptionalAttr<FlatSymbolRefAttr>:$map);
   let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::ArrayAttr":$sources,
       "::llvm::ArrayRef<int64_t>":$shape, "::mlir::IntegerAttr":$panel,
       "::llvm::ArrayRef<bool>":$transposed), [{
     build($_builder, $_state, name, sources, shape, panel, transposed, /*quantized=*/nullptr,
           /*scale=*/nullptr, /*zero_point=*/nullptr, /*axis=*/nullptr,
-          /*precision=*/::plmc::plm::PrecisionAttr(), 8, /*block=*/nullptr);
+          /*precision=*/::plmc::plm::PrecisionAttr(), 8, /*block=*/nullptr,
+          /*codebooks=*/nullptr, /*map=*/nullptr);
   }]>];
   let extraClassDeclaration = [{
     /// Bytes of all values in the section.
@@ -79,7 +88,7 @@ def PLK_WeightOp : PLK_Op<"weight", [Symbol]> {
     int64_t getPackSize();
     int64_t getPackWords();
   }];
-  let assemblyFormat = "$sym_name $sources $shape (`panel` $panel^)? `transposed` $transposed (`quantized` $quantized^)? (`scale` $scale^)? (`zero_point` $zero_point^)? (`axis` $axis^)? (`precision` $precision^)? (`block` $block^)? attr-dict";
+  let assemblyFormat = "$sym_name $sources $shape (`panel` $panel^)? `transposed` $transposed (`quantized` $quantized^)? (`scale` $scale^)? (`zero_point` $zero_point^)? (`axis` $axis^)? (`precision` $precision^)? (`block` $block^)? (`codebooks` $codebooks^)? (`map` $map^)? attr-dict";
 }
 
 def PLK_EmbedOp : PLK_PureOp<"embed"> {

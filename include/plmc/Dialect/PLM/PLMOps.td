@@ -343,6 +343,25 @@ def PLM_CumSumOp : PLM_PureOp<"cumsum"> {
   let hasVerifier = 1;
 }
 
+def PLM_CodebookLookupOp : PLM_PureOp<"codebook_lookup"> {
+  let summary = "Vectors put together from codebooks (product quantization)";
+  let description = [{
+    `codes [..., M]`, of type `ui8`, and `codebooks [M, C, D]` of floats, C up to
+    256, give `[..., M * D]`:
+
+        result[..., m * D + d] = codebooks[m, codes[..., m], d]
+
+    so a row of M * D numbers is stored in M bytes (Jegou et al., *Product
+    Quantization for Nearest Neighbor Search*, 2011). A code of C or more refuses
+    the run. As the table of `plm.embedding` or `plm.position_embedding` the rows
+    are put together as they are read; codebooks may be a `plm.dequantize` then.
+  }];
+  let arguments = (ins AnyRankedTensor:$codes, AnyRankedTensor:$codebooks);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$codes `,` $codebooks attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Transformer operations
 //===----------------------------------------------------------------------===//
@@ -352,6 +371,10 @@ def PLM_EmbeddingOp : PLM_PureOp<"embedding"> {
   let description = [{
     `ids [...]` and `table [V, H]` give `[..., H]`. Unlike `plm.gather`, an id
     outside [0, V) refuses the run: a negative token id is a caller's mistake.
+
+    The table need not be a parameter: below `plm.dequantize`,
+    `plm.codebook_lookup` or `plm.gather` along axis 0 (many ids that point at
+    the rows of a smaller table) it is stored as it is, and computed row by row.
   }];
   let arguments = (ins AnyRankedTensor:$ids, AnyRankedTensor:$table);
   let results = (outs AnyRankedTensor:$result);
