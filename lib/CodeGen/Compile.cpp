@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/CodeGen/Compile.h"
+#include "Kernels/TileProduct.h"
 #include "Link.h"
 #include "ModelTables.h"
 #include "NativeCode.h"
@@ -37,6 +38,20 @@ resolveTargets(const CompileOptions &options) {
   return std::vector<TargetInfo>{*target};
 }
 
+/// Drops AMX from targets whose kernels here do not use it: it has to be asked
+/// of the operating system.
+static void dropUnusedTiles(std::vector<TargetInfo> &targets, ModuleOp module) {
+  for (TargetInfo &target : targets) {
+    bool used = false;
+    module.walk([&](plk::WeightOp weight) {
+      auto format = DotFormat::of(weight);
+      used |= format && usesTiles(target, *format, weight.getShape()[0]);
+    });
+    if (!used)
+      dropTiles(target);
+  }
+}
+
 /// Drops targets that would get the same code as a less demanding one: their
 /// dot products are not this model's.
 static void dropEqualTargets(std::vector<TargetInfo> &targets,
@@ -52,7 +67,7 @@ static void dropEqualTargets(std::vector<TargetInfo> &targets,
   });
   auto code = [&](const TargetInfo &target) {
     return std::make_tuple(target.cpu, int8 && target.dotInt8,
-                           bf16 && target.dotBF16);
+                           bf16 && target.dotBF16, target.hasTiles());
   };
   std::vector<TargetInfo> kept;
   for (const TargetInfo &target : llvm::reverse(targets))
@@ -126,6 +141,7 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
   auto targets = resolveTargets(options);
   if (!targets)
     return targets.takeError();
+  dropUnusedTiles(*targets, module);
   dropEqualTargets(*targets, module);
   if (llvm::Error error = checkRanks(module))
     return std::move(error);
@@ -175,6 +191,8 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
                                   /*MakeAbsolute=*/false);
   TemporaryFile object(unique + ".code.o"), data(unique + ".weights.o"),
       result(unique + ".tmp");
+  if (options.rewriteCode)
+    options.rewriteCode(*llvmModule);
   auto undefined =
       emitObject(std::move(llvmModule), targets->back(), object.path);
   if (!undefined)

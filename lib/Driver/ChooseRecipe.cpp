@@ -44,6 +44,8 @@ static Error coded(Error error) {
     return error;
   ExitCode code = ExitCode::BadInput;
   std::string message;
+  if (error.isA<DriverError>())
+    return error;
   llvm::handleAllErrors(std::move(error), [&](const llvm::ErrorInfoBase &e) {
     message = e.message();
     if (e.convertToErrorCode() ==

@@ -16,6 +16,7 @@
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include "plmc/Passes/PruneOutputs.h"
+#include "plmc/Passes/Quantization.h"
 #include "plmc/Passes/SetPrecision.h"
 
 void plmc::registerAllDialects(mlir::DialectRegistry &registry) {
@@ -33,5 +34,6 @@ void plmc::registerAllPasses() {
   registerRecognitionPasses();
   registerPrunePasses();
   registerPrecisionPasses();
+  registerQuantizationPasses();
   registerCodeGenPasses();
 }

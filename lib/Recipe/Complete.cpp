@@ -42,11 +42,13 @@ static const StepOption *findOption(ArrayRef<StepOption> options,
   return nullptr;
 }
 
-/// MLIR's text of options is split at blanks and knows quotes and braces, but
-/// no way to write them as themselves.
-static Error checkText(const RecipeOption &given, const std::string &full) {
+/// MLIR's text of options is split at blanks and knows quotes and braces, in
+/// lists also brackets, but no way to write them as themselves.
+static Error checkText(const RecipeOption &given, const std::string &full,
+                       bool isList) {
+  StringRef special = isList ? "{}'\"\n\r\t[]()" : "{}'\"\n\r\t";
   for (StringRef value : given.values)
-    if (value.find_first_of("{}'\"[]()\n\r\t") != StringRef::npos)
+    if (value.find_first_of(special) != StringRef::npos)
       return recipeError(given.origin,
                          full + ": '" + value +
                              "' has a quote, a bracket or a line end, which "
@@ -92,7 +94,7 @@ static Error checkOption(const StepInfo &step, const RecipeOption &given,
                            full + ": '" + value +
                                "' has a comma, which divides the items of a "
                                "list");
-  return checkText(given, full);
+  return checkText(given, full, known->isList);
 }
 
 static Error checkStep(RecipeStep &step, ArrayRef<RecipeOption> shared) {

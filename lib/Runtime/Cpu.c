@@ -10,6 +10,12 @@
  *
  * A feature counts only if the operating system saves its registers: cpuid
  * says what the silicon can do, xgetbv what the kernel has switched on.
+ *
+ * The registers of AMX are 8 KB, so Linux (since 5.16) gives them only to a
+ * process that asks, once for all its threads, present and future. We ask where
+ * it matters alone: the CPU has AMX and the library code for it. A kernel that
+ * refuses (a signal stack is too small for the registers) leaves the other
+ * variants.
  *===----------------------------------------------------------------------===*/
 
 #include "Internal.h"
@@ -36,9 +42,13 @@ static const feature_name feature_names[] = {
     {PLM_CPU_AVX512VNNI, "avx512vnni"},
     {PLM_CPU_AVX512BF16, "avx512bf16"},
     {PLM_CPU_AVXVNNI, "avxvnni"},
+    {PLM_CPU_AMX_TILE, "amx-tile"},
+    {PLM_CPU_AMX_INT8, "amx-int8"},
+    {PLM_CPU_AMX_BF16, "amx-bf16"},
 };
 #define NUM_FEATURES (sizeof(feature_names) / sizeof(feature_names[0]))
 
+#define AMX ((uint64_t)(PLM_CPU_AMX_TILE | PLM_CPU_AMX_INT8 | PLM_CPU_AMX_BF16))
 #define LEVEL_2 ((uint64_t)(PLM_CPU_SSE42 | PLM_CPU_POPCNT))
 #define LEVEL_3                                                                \
   (LEVEL_2 | PLM_CPU_AVX | PLM_CPU_AVX2 | PLM_CPU_FMA | PLM_CPU_F16C |         \
@@ -80,7 +90,8 @@ uint64_t plm_rt_cpu_features(void) {
   bool osxsave = one.c >> 27 & 1;
   uint64_t state = osxsave ? enabled_state() : 0;
   bool has_ymm = (state & 0x06) == 0x06; /* XMM and the upper halves */
-  bool has_zmm = has_ymm && (state & 0xe0) == 0xe0; /* opmask, ZMM */
+  bool has_zmm = has_ymm && (state & 0xe0) == 0xe0;         /* opmask, ZMM */
+  bool has_tiles = has_zmm && (state & 0x60000) == 0x60000; /* shapes, data */
 
   cpuid_result seven = {0, 0, 0, 0}, seven_one = {0, 0, 0, 0};
   if (leaves >= 7) {
@@ -107,12 +118,22 @@ uint64_t plm_rt_cpu_features(void) {
              bit_if(seven.b, 31, PLM_CPU_AVX512VL) |
              bit_if(seven.c, 11, PLM_CPU_AVX512VNNI) |
              bit_if(seven_one.a, 5, PLM_CPU_AVX512BF16);
+  if (has_tiles)
+    found |= bit_if(seven.d, 24, PLM_CPU_AMX_TILE) |
+             bit_if(seven.d, 25, PLM_CPU_AMX_INT8) |
+             bit_if(seven.d, 22, PLM_CPU_AMX_BF16);
   return found;
+}
+
+bool plm_rt_ask_for_tiles(void) {
+  enum { SYS_ARCH_PRCTL = 158, ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+  return syscall(SYS_ARCH_PRCTL, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
 }
 
 #else
 
 uint64_t plm_rt_cpu_features(void) { return 0; }
+bool plm_rt_ask_for_tiles(void) { return false; }
 
 #endif
 
@@ -152,6 +173,19 @@ static bool equal(const char *a, const char *b) {
   while (*a && *a == *b)
     ++a, ++b;
   return *a == *b;
+}
+
+uint64_t plm_rt_granted_features(const plm_gen_model *model, uint64_t found,
+                                 const char *wanted, bool (*ask)(void)) {
+  if (!(found & AMX))
+    return found;
+  for (uint32_t i = 0; i < model->num_variants; ++i) {
+    const plm_gen_variant *variant = &model->variants[i];
+    if (variant->cpu_features & AMX && !(variant->cpu_features & ~found) &&
+        (!wanted || !*wanted || equal(wanted, variant->cpu_name)))
+      return ask() ? found : found & ~AMX;
+  }
+  return found;
 }
 
 const plm_gen_variant *plm_rt_choose_variant(const plm_gen_model *model,

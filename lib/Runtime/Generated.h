@@ -139,7 +139,10 @@ enum plm_cpu_feature {
   PLM_CPU_AVX512VL = 1 << 11,
   PLM_CPU_AVX512VNNI = 1 << 12,
   PLM_CPU_AVX512BF16 = 1 << 13,
-  PLM_CPU_AVXVNNI = 1 << 14
+  PLM_CPU_AVXVNNI = 1 << 14,
+  PLM_CPU_AMX_TILE = 1 << 15, /* and the process may use them */
+  PLM_CPU_AMX_INT8 = 1 << 16,
+  PLM_CPU_AMX_BF16 = 1 << 17
 };
 
 /* Emitted by the compiler; hidden in the library. */

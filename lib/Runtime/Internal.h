@@ -123,6 +123,13 @@ bool plm_rt_pool_usable(const plm_rt_pool *pool);
 
 /* Bits of enum plm_cpu_feature that this CPU and operating system offer. */
 uint64_t plm_rt_cpu_features(void);
+/* Asks the operating system for the registers of AMX; true if it grants them.
+ */
+bool plm_rt_ask_for_tiles(void);
+/* `found` without AMX if `ask` is refused; asks only if there is AMX and a
+ * variant, `wanted` or any, that could run with it. */
+uint64_t plm_rt_granted_features(const plm_gen_model *model, uint64_t found,
+                                 const char *wanted, bool (*ask)(void));
 /* The model's best variant for a CPU with these features; with `wanted`, not
  * NULL or empty, the one of that name. NULL, with a message, if there is none.
  */

@@ -14,8 +14,10 @@
 uint32_t plm_abi_version(void) { return PLM_ABI_VERSION; }
 
 const plm_gen_variant *plm_rt_own_variant(plm_rt_message *message) {
-  return plm_rt_choose_variant(&plm_generated, plm_rt_cpu_features(),
-                               getenv("PLM_CPU"), message);
+  const char *wanted = getenv("PLM_CPU");
+  uint64_t available = plm_rt_granted_features(
+      &plm_generated, plm_rt_cpu_features(), wanted, plm_rt_ask_for_tiles);
+  return plm_rt_choose_variant(&plm_generated, available, wanted, message);
 }
 
 plm_status plm_open(uint32_t abi_version, const plm_model **model) {

@@ -369,7 +369,8 @@ TEST(CodeGenPrecision, EveryVariantOfOneLibrary) {
     int ran = 0;
     for (const char *cpu :
          {"x86-64-v2", "x86-64-v3", "x86-64-v3+avxvnni", "x86-64-v4",
-          "x86-64-v4+avx512vnni", "x86-64-v4+avx512vnni+avx512bf16"}) {
+          "x86-64-v4+avx512vnni", "x86-64-v4+avx512vnni+avx512bf16",
+          "x86-64-v4+avx512vnni+avx512bf16+amx-tile+amx-int8+amx-bf16"}) {
       SCOPED_TRACE((precision + " " + cpu).str());
       setenv("PLM_CPU", cpu, 1);
       auto context = model->createContext(1);

@@ -64,23 +64,18 @@ inline std::string parameter(Random &random, llvm::StringRef name,
 }
 
 /// Compiles the module and returns the library; a failure fails the test.
-inline std::unique_ptr<LoadedModel> compile(llvm::StringRef text,
-                                            CompileOptions options = {}) {
-  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context());
-  if (!module) {
-    ADD_FAILURE() << "IR does not parse";
-    return nullptr;
-  }
+inline std::unique_ptr<LoadedModel>
+compileModule(mlir::ModuleOp module, const CompileOptions &options) {
   mlir::PassManager pm(&context());
   buildLoweringPipeline(pm, options);
-  if (mlir::failed(pm.run(*module))) {
+  if (mlir::failed(pm.run(module))) {
     ADD_FAILURE() << "lowering failed";
     return nullptr;
   }
   static int counter = 0;
   std::string path = PLMC_TEST_TMP "/compiled" + std::to_string(counter++) +
                      "-" + std::to_string(getpid()) + ".so";
-  auto result = emitLibrary(*module, options, OutputKind::SharedLibrary, path);
+  auto result = emitLibrary(module, options, OutputKind::SharedLibrary, path);
   if (!result) {
     ADD_FAILURE() << llvm::toString(result.takeError());
     return nullptr;
@@ -92,6 +87,16 @@ inline std::unique_ptr<LoadedModel> compile(llvm::StringRef text,
     return nullptr;
   }
   return std::move(*model);
+}
+
+inline std::unique_ptr<LoadedModel> compile(llvm::StringRef text,
+                                            CompileOptions options = {}) {
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context());
+  if (!module) {
+    ADD_FAILURE() << "IR does not parse";
+    return nullptr;
+  }
+  return compileModule(*module, options);
 }
 
 inline std::vector<HostTensor>

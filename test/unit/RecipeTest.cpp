@@ -201,6 +201,26 @@ TEST_F(RecipeTest, WhatAPassCannotBeTold) {
             std::string::npos);
 }
 
+TEST_F(RecipeTest, TextsWithPunctuation) {
+  for (StringRef value :
+       {"8:a.*;0:(b|c)[0-9]=1,2", "a b (c)", "", "#x=1,y=2"}) {
+    Recipe recipe = parsed("{version: 1, steps: [set-precision]}");
+    recipe.steps[0].set({"precision", {value.str()}, false, {}, false});
+    ASSERT_EQ(llvm::toString(completeRecipe(recipe)), "");
+    MLIRContext context;
+    PassManager pm(&context, "builtin.module");
+    ASSERT_EQ(llvm::toString(addStep(pm, recipe.steps[0])), "");
+    // What is printed can be parsed again, as --pass-pipeline does.
+    std::string text = pipelineOf(recipe);
+    EXPECT_NE(text.find(value.str()), std::string::npos) << text;
+    PassManager again(&context, "builtin.module");
+    EXPECT_TRUE(succeeded(parsePassPipeline(
+        StringRef(text).drop_front(strlen("builtin.module(")).drop_back(),
+        again)))
+        << text;
+  }
+}
+
 TEST_F(RecipeTest, HostileTexts) {
   auto nested = [](unsigned depth, bool closed) {
     return "version: 1\nsteps: " + std::string(depth, '[') +

@@ -55,6 +55,8 @@ struct plm_rt_message {
   char text[512];
 };
 uint64_t plm_rt_cpu_features(void);
+uint64_t plm_rt_granted_features(const plm_gen_model *model, uint64_t found,
+                                 const char *wanted, bool (*ask)(void));
 const plm_gen_variant *plm_rt_choose_variant(const plm_gen_model *model,
                                              uint64_t available,
                                              const char *wanted,
@@ -236,6 +238,36 @@ TEST_F(RuntimeTest, TheBestVariantThatTheCpuCanRun) {
   EXPECT_STREQ(message.text,
                "PLM_CPU is 'znver9', for which this library has no code: unset "
                "it or use one of the names in its description");
+}
+
+int timesAsked;
+
+TEST_F(RuntimeTest, AsksForTilesOnlyWhereTheyAreOfUse) {
+  constexpr uint64_t v4 = PLM_CPU_AVX512F;
+  constexpr uint64_t amx =
+      v4 | PLM_CPU_AMX_TILE | PLM_CPU_AMX_INT8 | PLM_CPU_AMX_BF16;
+  plm_gen_variant variants[] = {{amx, "amx", nullptr, nullptr},
+                                {v4, "x86-64-v4", nullptr, nullptr}};
+  plm_gen_model several = fake_model;
+  several.variants = variants;
+  several.num_variants = 2;
+  auto granted = [&](uint64_t found, const char *wanted, bool (*ask)()) {
+    return plm_rt_granted_features(&several, found, wanted, ask);
+  };
+  timesAsked = 0;
+  auto yes = [] { return ++timesAsked > 0; };
+  auto no = [] { return ++timesAsked == 0; };
+  EXPECT_EQ(granted(amx, nullptr, yes), amx);
+  EXPECT_EQ(granted(amx, "", no), v4);
+  EXPECT_EQ(granted(amx, "amx", no), v4);
+  EXPECT_EQ(timesAsked, 3);
+  EXPECT_EQ(granted(v4, nullptr, no), v4);
+  EXPECT_EQ(granted(amx, "x86-64-v4", no), amx);
+  EXPECT_EQ(granted(amx & ~v4, nullptr, no), amx & ~v4);
+  several.variants = variants + 1; // a library without such code
+  several.num_variants = 1;
+  EXPECT_EQ(granted(amx, nullptr, no), amx);
+  EXPECT_EQ(timesAsked, 3);
 }
 
 TEST_F(RuntimeTest, ProfileStoresAStampAfterEachStep) {

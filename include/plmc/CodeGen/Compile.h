@@ -11,7 +11,12 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "llvm/Support/Error.h"
+#include <functional>
 #include <string>
+
+namespace llvm {
+class Module;
+}
 
 namespace plmc {
 
@@ -29,6 +34,8 @@ struct CompileOptions {
   /// For tests: the register tile of another level than the CPU's, e.g.
   /// "x86-64-v4"; empty: the CPU's own.
   std::string tileOfLevel;
+  /// For tests: called with the code of all kernels before it is optimised.
+  std::function<void(llvm::Module &)> rewriteCode;
   /// JSON object merged into the library's description as "build".
   std::string buildRecord = "{}";
 };

@@ -35,6 +35,10 @@ struct TargetInfo {
   /// There is an instruction, on whole vectors, for sums of products of 8-bit
   /// integers (vpdpbusd) and of bfloat16 (vdpbf16ps).
   bool dotInt8 = false, dotBF16 = false;
+  /// There are matrix registers of 16 rows of 64 bytes, and products of them
+  /// (Intel AMX: tdpbsud, tdpbf16ps). Only where dotInt8 and dotBF16 are, too.
+  bool amxInt8 = false, amxBF16 = false;
+  bool hasTiles() const { return amxInt8 || amxBF16; }
 
   int64_t panelWidth() const { return panelVectors * lanes; }
 };

@@ -24,6 +24,9 @@
 //   bf16   two f32 multiply-adds; a bfloat16 is the upper half of a float. The
 //          rows are stored as f32 that have been rounded.
 //
+// Where there are matrix registers, they compute the sums; what follows is as
+// here, from where they have left them (TileProduct.cpp).
+//
 // Weights are unsigned, v + 128 (int4: v + 8), which is what vpdpbusd takes
 // beside signed rows. The offset is taken off afterwards: the sum of the codes
 // of the row, times 128. All of it exact in 32 bits up to K = 2^16.
@@ -104,6 +107,7 @@ public:
   SmallVector<Value> run(Value first, int64_t count, ArrayRef<Value> acc);
   SmallVector<Value> run(Value first, Value last, int64_t unroll,
                          ArrayRef<Value> acc);
+  IntegerVectors &integers() { return i; }
 
 private:
   void step(Value word, int64_t ahead, SmallVectorImpl<Value> &acc);
@@ -274,6 +278,8 @@ void DotLoop::step(Value word, int64_t ahead, SmallVectorImpl<Value> &acc) {
 
 SmallVector<Value> DotLoop::run(Value first, int64_t count,
                                 ArrayRef<Value> init) {
+  if (!count)
+    return SmallVector<Value>(init);
   int64_t unroll = 1;
   for (int64_t candidate : {4, 2})
     if (unroll == 1 && count % candidate == 0)
@@ -333,12 +339,20 @@ SmallVector<Value> plmc::emitDotTile(KernelBuilder &b, const DotTile &tile) {
   DotLoop loop(b, format, tile.panel, tile.panelWidth, rows);
   loop.prefetchBytes = tile.prefetchBytes;
   int64_t vectors = b.target.panelVectors, lanes = b.target.lanes;
+  auto done = [&](Type type, int64_t r, int64_t v) {
+    return b.load(type, b.offset(tile.done, (r * vectors + v) * lanes * 4));
+  };
   if (!format.isInt()) {
     SmallVector<Value> start;
     for (int64_t r = 0; r < tile.rows; ++r)
-      for (int64_t v = 0; v < vectors; ++v)
-        start.push_back(tile.bias.empty() ? b.splat(0) : tile.bias[v]);
-    return loop.run(b.c(0), format.words(tile.k), start);
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value value = tile.bias.empty() ? b.splat(0) : tile.bias[v];
+        if (tile.done)
+          value = b.fadd(done(b.vf32, r, v), value);
+        start.push_back(value);
+      }
+    return loop.run(b.c(tile.doneWords), format.words(tile.k) - tile.doneWords,
+                    start);
   }
 
   int64_t columns = dotTileColumns(b.target, format) / lanes;
@@ -351,10 +365,16 @@ SmallVector<Value> plmc::emitDotTile(KernelBuilder &b, const DotTile &tile) {
     for (int64_t r = 0; r < tile.rows; ++r) {
       Value codes = b.load(b.i32, b.offset(b.at(tile.x, block),
                                            r * layout.stride + layout.sums));
-      start.append(vectors, startOfSum(b, format, codes));
+      Value offset = startOfSum(b, format, codes);
+      for (int64_t v = 0; v < vectors; ++v)
+        start.push_back(
+            tile.done
+                ? loop.integers().add(done(loop.integers().vi32, r, v), offset)
+                : offset);
     }
+    Value first = b.add(b.mul(block, blockWords), tile.doneWords);
     SmallVector<Value> sums =
-        loop.run(b.mul(block, blockWords), blockWords, start);
+        loop.run(first, blockWords - tile.doneWords, start);
     SmallVector<Value> scales, result;
     for (int64_t v = 0; v < columns; ++v)
       scales.push_back(

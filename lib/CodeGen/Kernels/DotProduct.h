@@ -90,6 +90,11 @@ struct DotTile {
   int64_t prefetchBytes = 0;
   /// A vector of each column vector of the tile, or none.
   llvm::SmallVector<Value> bias = {};
+  /// [rows][panelVectors * lanes], i32 or f32: sums over the first `doneWords`
+  /// words of K, which are then not read; none, nothing is done. Not with
+  /// blocks, nor where a tile holds partial sums.
+  Value done = {};
+  int64_t doneWords = 0;
 };
 /// The products, with the bias, as f32, [rows][dotTileColumns / lanes] vectors,
 /// row major.

@@ -24,7 +24,8 @@
 //
 // Products in bf16 or int8 have tiles of their own (DotProduct.cpp); the loops
 // around them are these. A panel may be wider than a tile: then one copy of the
-// weights serves CPUs of several vector widths.
+// weights serves CPUs of several vector widths. On AMX all rows of a block go
+// through one panel in one call (TileProduct.cpp).
 //
 // A row count that is no multiple of the tile ends in two tiles of nearly equal
 // height (8 rows are 4 + 4, not 6 + 2): a low tile has too few independent
@@ -34,6 +35,7 @@
 
 #include "../VectorMath.h"
 #include "Kernels.h"
+#include "TileProduct.h"
 
 using namespace mlir;
 using namespace plmc;
@@ -52,7 +54,9 @@ std::string LinearSpec::name() const {
 }
 
 int64_t LinearSpec::tileRows(const TargetInfo &target) const {
-  return dot ? dotTileRows(target) : target.tileRows;
+  if (!dot)
+    return target.tileRows;
+  return usesTiles(target, *dot, k) ? tileGroupRows : dotTileRows(target);
 }
 
 int64_t LinearSpec::tileColumns(const TargetInfo &target) const {
@@ -160,20 +164,35 @@ static bool hasScales(const LinearSpec &spec) {
   return spec.dot ? spec.dot->isInt() : spec.weight.isQuantized();
 }
 
-/// `valid` values of a vector of columns, the first of which `vector` points
-/// to; from column v * lanes on.
-static Value loadColumns(KernelBuilder &b, Value vector, int64_t v,
-                         int64_t valid) {
+Value plmc::loadColumns(KernelBuilder &b, Value vector, int64_t v,
+                        int64_t valid) {
   int64_t lanes = b.target.lanes;
   int64_t here = std::clamp<int64_t>(valid - v * lanes, 0, lanes);
   return here ? b.loadVec(b.offset(vector, v * lanes * 4), here) : b.splat(0);
 }
 
-/// How far ahead to fetch weights that come from memory, in bytes. (Of 4 to 400
-/// KB, 8 and 16 were best, by up to 10 % at 8 rows.) A single row streams them
-/// as fast as they can be read.
-static int64_t prefetchDistance(const LinearSpec &spec, int64_t rows) {
+// Of 4 to 400 KB, 8 and 16 were best, by up to 10 % at 8 rows. A single row
+// streams them as fast as they can be read.
+int64_t plmc::prefetchDistance(const LinearSpec &spec, int64_t rows) {
   return spec.prefetch && rows > 1 ? 8 * 1024 : 0;
+}
+
+void plmc::storeTile(KernelBuilder &b, const LinearSpec &spec, int64_t rows,
+                     int64_t valid, ArrayRef<Value> acc, Value residual,
+                     Value y) {
+  int64_t lanes = b.target.lanes;
+  int64_t vectors = spec.tileColumns(b.target) / lanes;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t v = 0; v < vectors; ++v) {
+      int64_t here = std::clamp<int64_t>(valid - v * lanes, 0, lanes);
+      if (!here)
+        continue;
+      int64_t at = (r * spec.n + v * lanes) * 4;
+      Value value = acc[r * vectors + v];
+      if (residual)
+        value = b.fadd(value, b.loadVec(b.offset(residual, at), here));
+      b.storeVec(value, b.offset(y, at), here);
+    }
 }
 
 /// x W + bias of a tile, by multiply-adds in f32.
@@ -246,23 +265,10 @@ static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
   auto func = b.beginFunction(module, name, types);
   func.setPrivate();
   Value residual = func.getArgument(3), y = func.getArgument(4);
-  int64_t lanes = b.target.lanes;
-  int64_t vectors = spec.tileColumns(b.target) / lanes;
-  auto validOf = [&](int64_t v) {
-    return std::clamp<int64_t>(valid - v * lanes, 0, lanes);
-  };
   SmallVector<Value> acc = spec.dot ? emitDot(b, spec, rows, valid, func)
                                     : emitFloat(b, spec, rows, valid, func);
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t v = 0; v < vectors; ++v) {
-      if (!validOf(v))
-        continue;
-      int64_t at = (r * spec.n + v * lanes) * 4;
-      Value value = acc[r * vectors + v];
-      if (spec.residual && !activate)
-        value = b.fadd(value, b.loadVec(b.offset(residual, at), validOf(v)));
-      b.storeVec(value, b.offset(y, at), validOf(v));
-    }
+  storeTile(b, spec, rows, valid, acc,
+            spec.residual && !activate ? residual : Value(), y);
   if (activate)
     b.call(activate, {y, residual, b.c(rows)});
   b.endFunction();
@@ -297,8 +303,10 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
     activateWhole = activation("", width);
   if (tail)
     activateLast = activation("_tail", tail);
-  SmallVector<func::FuncOp> whole(tileRows + 1), last(tileRows + 1);
-  for (int64_t rows = 1; rows <= tileRows; ++rows) {
+  bool amx = spec.dot && usesTiles(b.target, *spec.dot, spec.k);
+  int64_t heights = amx ? fewTileRows(*spec.dot) : tileRows;
+  SmallVector<func::FuncOp> whole(heights + 1), last(heights + 1);
+  for (int64_t rows = 1; rows <= heights; ++rows) {
     if (wholeTiles)
       whole[rows] = buildLinearTile(b, module, spec,
                                     llvm::formatv("{0}_m{1}", name, rows).str(),
@@ -308,6 +316,14 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
           b, module, spec, llvm::formatv("{0}_m{1}_tail", name, rows).str(),
           rows, tail, activateLast);
   }
+  // Any number of rows.
+  func::FuncOp amxWhole, amxLast;
+  if (amx && wholeTiles)
+    amxWhole =
+        buildTileRows(b, module, spec, name, width, activateWhole, whole);
+  if (amx && tail)
+    amxLast = buildTileRows(b, module, spec, name + "_tail", tail, activateLast,
+                            last);
 
   bool scales = hasScales(spec);
   SmallVector<Type> types(5, b.ptr);
@@ -349,8 +365,8 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
       Value number = b.div(t, b.c(tilesPerPanel));
       Value panel = b.at(b.at(weight, number, panelBytes), inPanel, wordBytes);
       Value column = b.mul(t, width);
-      auto runTiles = [&](ArrayRef<func::FuncOp> tiles) {
-        auto tileAt = [&](int64_t rows, Value row) {
+      auto runTiles = [&](ArrayRef<func::FuncOp> tiles, func::FuncOp all) {
+        auto argumentsAt = [&](Value row) {
           Value at = b.add(b.mul(row, spec.n), column);
           SmallVector<Value> arguments{b.at(x, row, xStride), panel,
                                        b.at(bias, column), b.at(residual, at),
@@ -364,7 +380,15 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
             for (unsigned index : {9, 10})
               arguments.push_back(b.at(func.getArgument(index), column));
           }
-          b.call(tiles[rows], arguments);
+          return arguments;
+        };
+        if (all) {
+          SmallVector<Value> arguments = argumentsAt(begin);
+          arguments.push_back(count);
+          return b.call(all, arguments);
+        }
+        auto tileAt = [&](int64_t rows, Value row) {
+          b.call(tiles[rows], argumentsAt(row));
         };
         b.loop(b.c(0), full, 1, [&](Value i) {
           tileAt(tileRows, b.add(begin, b.mul(i, tileRows)));
@@ -377,12 +401,12 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
         }
       };
       if (!tail)
-        return runTiles(whole);
+        return runTiles(whole, amxWhole);
       if (!wholeTiles)
-        return runTiles(last);
+        return runTiles(last, amxLast);
       b.ifThenElse(
-          b.lt(t, b.c(wholeTiles)), [&] { runTiles(whole); },
-          [&] { runTiles(last); });
+          b.lt(t, b.c(wholeTiles)), [&] { runTiles(whole, amxWhole); },
+          [&] { runTiles(last, amxLast); });
     });
   });
   b.endFunction();

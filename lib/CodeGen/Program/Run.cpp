@@ -17,6 +17,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../Kernels/TileProduct.h"
 #include "ProgramBuilder.h"
 
 using namespace mlir;
@@ -144,6 +145,8 @@ LogicalResult ProgramBuilder::emitChain(const RowChain &chain) {
     Value blocks = b.ceilDiv(count, most);
     Value size =
         b.div(b.add(count, b.sub(blocks, b.c(1))), b.max(blocks, b.c(1)));
+    if (b.target.hasTiles()) // full tiles in all blocks but the last
+      size = b.mul(b.ceilDiv(size, tileGroupRows), tileGroupRows);
     b.loop(b.c(0), blocks, 1, [&](Value index) {
       Value lo = b.min(b.add(own.lo, b.mul(index, size)), own.hi);
       Value hi = b.min(b.add(lo, size), own.hi);

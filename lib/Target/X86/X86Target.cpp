@@ -13,6 +13,9 @@
 //   AVX2        16      6 x 16    12 + 2 + 1
 //   AVX-512     32     14 x 32    28 + 2 + 1 (the broadcast folds into FMA)
 //
+// AMX adds eight registers of 16 x 64 bytes for products in int8 and bf16
+// (lib/CodeGen/Kernels/TileProduct.cpp); the rest is as with AVX-512.
+//
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Target/X86/X86Target.h"
@@ -32,7 +35,8 @@ struct Feature {
   uint64_t bit;
 };
 constexpr uint64_t avx512f = 1 << 7, avx512vnni = 1 << 12, avx512bf16 = 1 << 13,
-                   avxvnni = 1 << 14;
+                   avxvnni = 1 << 14, amxTile = 1 << 15, amxInt8 = 1 << 16,
+                   amxBF16 = 1 << 17, amx = amxTile | amxInt8 | amxBF16;
 constexpr Feature features[] = {{"sse4.2", 1 << 0},
                                 {"popcnt", 1 << 1},
                                 {"avx", 1 << 2},
@@ -47,7 +51,10 @@ constexpr Feature features[] = {{"sse4.2", 1 << 0},
                                 {"avx512vl", 1 << 11},
                                 {"avx512vnni", avx512vnni},
                                 {"avx512bf16", avx512bf16},
-                                {"avxvnni", avxvnni}};
+                                {"avxvnni", avxvnni},
+                                {"amx-tile", amxTile},
+                                {"amx-int8", amxInt8},
+                                {"amx-bf16", amxBF16}};
 
 /// The features that we let LLVM use, with what they imply. Others of a named
 /// CPU (AES, SHA, ...) gain nothing and would need checks at load.
@@ -75,6 +82,10 @@ std::optional<TargetInfo> makeTarget(const llvm::StringMap<bool> &has) {
   bool v4 = v3 && supports("avx512f") && supports("avx512bw") &&
             supports("avx512cd") && supports("avx512dq") &&
             supports("avx512vl");
+  // Every CPU that has AMX has all of this; the kernels use it side by side.
+  bool tiles = v4 && supports("avx512vnni") && supports("avx512bf16") &&
+               supports("amx-tile") && supports("amx-int8") &&
+               supports("amx-bf16");
   target.cpu = v4 ? "x86-64-v4" : v3 ? "x86-64-v3" : "x86-64-v2";
   target.name = target.cpu;
   llvm::SmallVector<std::string> list;
@@ -83,6 +94,7 @@ std::optional<TargetInfo> makeTarget(const llvm::StringMap<bool> &has) {
   for (const Feature &feature : features) {
     bool vectorOfHigherLevel =
         (feature.name.starts_with("avx512") && !v4) ||
+        (feature.name.starts_with("amx") && !tiles) ||
         ((feature.name.starts_with("avx") || feature.name == "fma" ||
           feature.name == "f16c" || feature.name == "bmi2") &&
          !v3);
@@ -120,6 +132,9 @@ std::vector<TargetInfo> plmc::allX86Targets() {
     std::vector<llvm::StringRef> more;
   };
   const Variant variants[] = {
+      {"x86-64-v4",
+       {"avx512vnni", "avx512bf16", "amx-tile", "amx-int8",
+        "amx-bf16"}},                              // Sapphire Rapids
       {"x86-64-v4", {"avx512vnni", "avx512bf16"}}, // Cooper Lake, Zen 4
       {"x86-64-v4", {"avx512vnni"}},               // Cascade Lake, Ice Lake
       {"x86-64-v4", {}},                           // Skylake-SP
@@ -165,8 +180,9 @@ llvm::Expected<TargetInfo> plmc::resolveX86Target(llvm::StringRef cpu) {
 }
 
 void plmc::setRegisterTile(TargetInfo &target, llvm::StringRef level) {
-  target.lanes = level == "x86-64-v4" ? 16 : level == "x86-64-v3" ? 8 : 4;
-  target.tileRows = level == "x86-64-v4" ? 14 : 6;
+  bool v4 = level.starts_with("x86-64-v4");
+  target.lanes = v4 ? 16 : level == "x86-64-v3" ? 8 : 4;
+  target.tileRows = v4 ? 14 : 6;
   target.panelVectors = 2;
   // Only with the vectors of the CPU itself.
   auto has = [&](uint64_t bit) { return (target.featureBits & bit) != 0; };
@@ -174,4 +190,18 @@ void plmc::setRegisterTile(TargetInfo &target, llvm::StringRef level) {
   target.dotInt8 = (target.lanes == 16 && has(avx512vnni)) ||
                    (target.lanes == 8 && has(avxvnni));
   target.dotBF16 = target.lanes == 16 && has(avx512bf16);
+  bool tiles = target.lanes == 16 && (has(amxTile) || level.ends_with("+amx"));
+  target.amxInt8 = tiles && target.dotInt8;
+  target.amxBF16 = tiles && target.dotBF16;
+}
+
+void plmc::dropTiles(TargetInfo &target) {
+  llvm::SmallVector<llvm::StringRef> list;
+  llvm::StringRef(target.features).split(list, ',');
+  llvm::erase_if(list, [](llvm::StringRef feature) {
+    return feature.starts_with("+amx");
+  });
+  target.features = llvm::join(list, ",");
+  target.featureBits &= ~amx;
+  target.amxInt8 = target.amxBF16 = false;
 }

@@ -26,7 +26,12 @@ std::vector<TargetInfo> allX86Targets();
 /// The vector width and register tile of a level. Code for a tile runs on any
 /// CPU, LLVM splits vectors that are too wide; so the tile of AVX-512 can be
 /// tested where there is none.
+/// "x86-64-v4+amx" is the schedule of AMX: where the CPU lacks that, the code
+/// runs only if the test replaces its tile instructions by something else.
 void setRegisterTile(TargetInfo &target, llvm::StringRef level);
+
+/// Takes AMX away: code that does not use it should not ask for it.
+void dropTiles(TargetInfo &target);
 
 } // namespace plmc
 

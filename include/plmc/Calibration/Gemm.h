@@ -1,0 +1,41 @@
+//===- Gemm.h - Large products on the host ----------------------*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_CALIBRATION_GEMM_H
+#define PLMC_CALIBRATION_GEMM_H
+
+#include "mlir/IR/MLIRContext.h"
+#include "plmc/Calibration/Matrix.h"
+#include "plmc/Execution/LoadedModel.h"
+
+namespace plmc {
+
+/// Products of matrices by code that plmc emits for this machine: plmc itself
+/// is built for any x86-64, and X^T X over some ten thousand tokens is most of
+/// the arithmetic of a calibrated pass.
+class Gemm {
+public:
+  static llvm::Expected<std::unique_ptr<Gemm>> create(mlir::MLIRContext *);
+  /// a^T b.
+  llvm::Expected<Matrix> transposedTimes(const Matrix &a, const Matrix &b);
+  /// a b.
+  llvm::Expected<Matrix> times(const Matrix &a, const Matrix &b);
+
+private:
+  struct Product {
+    std::unique_ptr<LoadedModel> model;
+    std::unique_ptr<LoadedModel::Context> context;
+  };
+  static llvm::Expected<Product> compile(mlir::MLIRContext *, bool transposed);
+  static llvm::Expected<Matrix> run(Product &product, const Matrix &a,
+                                    const Matrix &b);
+  Product plain, transposed;
+};
+
+} // namespace plmc
+
+#endif // PLMC_CALIBRATION_GEMM_H

@@ -1,0 +1,48 @@
+//===- StepwiseRun.h - A function run part by part --------------*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_CALIBRATION_STEPWISERUN_H
+#define PLMC_CALIBRATION_STEPWISERUN_H
+
+#include "plmc/Calibration/CalibrationSet.h"
+#include "plmc/Calibration/Matrix.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace plmc {
+
+/// Runs a function on a calibration set up to an op, and on to the next when
+/// asked. What lies between two stops is compiled when it is reached: a pass
+/// that changes a weight there before sees, from there on, what the changed
+/// model computes. Values stay on the host while an op ahead reads them.
+class StepwiseRun {
+public:
+  /// `batches` must outlive this.
+  StepwiseRun(mlir::func::FuncOp func,
+              llvm::ArrayRef<CalibrationBatch> batches);
+
+  /// Runs what stands before `op` and has not run. `wanted` values that it
+  /// computes are kept, too, until `release`.
+  llvm::Error advanceTo(mlir::Operation *op,
+                        llvm::ArrayRef<mlir::Value> wanted = {});
+  void release(mlir::Value value);
+
+  /// A value that has been computed, [.., width], as [tokens, width]: without
+  /// the rows of padding if it has a row for each position.
+  llvm::Expected<Matrix> rows(mlir::Value value) const;
+
+private:
+  bool isAhead(mlir::Operation *op) const;
+  mlir::func::FuncOp func;
+  llvm::ArrayRef<CalibrationBatch> batches;
+  mlir::Operation *next; // the first op that has not run
+  llvm::DenseMap<mlir::Value, std::vector<HostTensor>> values; // by batch
+  llvm::DenseSet<mlir::Value> kept;
+};
+
+} // namespace plmc
+
+#endif // PLMC_CALIBRATION_STEPWISERUN_H

@@ -1,0 +1,21 @@
+//===- Quantization.h - Calibrated quantization of weights ------*- C++ -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_PASSES_QUANTIZATION_H
+#define PLMC_PASSES_QUANTIZATION_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace plmc {
+
+/// plm-quantize-weights, with its options at their defaults.
+std::unique_ptr<mlir::Pass> createQuantizeWeightsPass();
+void registerQuantizationPasses();
+
+} // namespace plmc
+
+#endif // PLMC_PASSES_QUANTIZATION_H

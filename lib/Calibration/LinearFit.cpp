@@ -1,0 +1,87 @@
+//===- LinearFit.cpp - A linear layer from examples -----------------------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "plmc/Calibration/LinearFit.h"
+
+using namespace plmc;
+
+llvm::Expected<LinearStatistics> LinearStatistics::of(Gemm &gemm,
+                                                      const Matrix &inputs,
+                                                      const Matrix &residuals) {
+  LinearStatistics result;
+  result.tokens = inputs.rows();
+  float scale = 1.0f / float(std::max<int64_t>(result.tokens, 1));
+  result.inputMean = inputs.colwise().mean();
+  result.residualMean = residuals.colwise().mean();
+  Matrix x = inputs.rowwise() - result.inputMean.transpose();
+  auto hessian = gemm.transposedTimes(x, x);
+  if (!hessian)
+    return hessian.takeError();
+  // The mean of r meets a mean of x that is 0.
+  auto cross = gemm.transposedTimes(residuals, x);
+  if (!cross)
+    return cross.takeError();
+  result.hessian = *hessian * scale;
+  result.cross = *cross * scale;
+  return result;
+}
+
+static llvm::Error notFinite() {
+  return llvm::createStringError(
+      "the model's activations on the calibration data are not finite");
+}
+
+static Matrix damped(const Matrix &h, double damping) {
+  Matrix result = h;
+  float mean = h.diagonal().mean();
+  // A feature that never varies has to stay invertible.
+  result.diagonal().array() += float(damping) * mean + 1e-12f;
+  return result;
+}
+
+llvm::Expected<Matrix> plmc::dampedInverse(const Matrix &h, double damping) {
+  if (!h.allFinite())
+    return notFinite();
+  for (; damping < 100; damping *= 10) {
+    Eigen::LLT<Eigen::MatrixXf> llt(damped(h, damping));
+    if (llt.info() != Eigen::Success)
+      continue; // not positive in f32: more damping
+    Matrix inverse = llt.solve(Eigen::MatrixXf::Identity(h.rows(), h.cols()));
+    if (inverse.allFinite())
+      return inverse;
+  }
+  return notFinite();
+}
+
+llvm::Expected<Matrix> plmc::fitWeight(const Matrix &weight,
+                                       const LinearStatistics &statistics,
+                                       double lambda) {
+  if (!statistics.hessian.allFinite() || !statistics.cross.allFinite())
+    return notFinite();
+  Eigen::LLT<Eigen::MatrixXf> llt(damped(statistics.hessian, lambda));
+  if (llt.info() != Eigen::Success)
+    return notFinite();
+  Matrix change =
+      llt.solve(Eigen::MatrixXf(statistics.cross.transpose())).transpose();
+  return Matrix(weight + change);
+}
+
+Vector plmc::biasChange(const Matrix &weight, const Matrix &changed,
+                        const LinearStatistics &statistics) {
+  return statistics.residualMean - (changed - weight) * statistics.inputMean;
+}
+
+void plmc::roundRowsToInt8(Matrix &rows) {
+  for (int64_t i = 0; i < rows.rows(); ++i) {
+    auto row = rows.row(i).array();
+    float low = row.minCoeff(), high = row.maxCoeff(), range = high - low;
+    if (!(range > 0))
+      continue;
+    float middle = 0.5f * low + 0.5f * high, step = range / 254;
+    row = ((row - middle) / step).round() * step + middle;
+  }
+}

@@ -1,0 +1,123 @@
+//===- StepwiseRun.cpp - A function run part by part ----------------------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "plmc/Calibration/StepwiseRun.h"
+#include "Segment.h"
+#include "plmc/Dialect/PLM/PLM.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace plmc;
+
+StepwiseRun::StepwiseRun(func::FuncOp func, ArrayRef<CalibrationBatch> batches)
+    : func(func), batches(batches), next(&func.getBody().front().front()) {
+  for (BlockArgument argument : func.getArguments())
+    for (const CalibrationBatch &batch : batches)
+      values[argument].push_back(batch.inputs[argument.getArgNumber()]);
+}
+
+/// True unless the op has run.
+bool StepwiseRun::isAhead(Operation *op) const {
+  return op == next || next->isBeforeInBlock(op);
+}
+
+llvm::Error StepwiseRun::advanceTo(Operation *op, ArrayRef<Value> wanted) {
+  kept.insert(wanted.begin(), wanted.end());
+  SmallVector<Operation *> ops;
+  llvm::SetVector<Value> inputs, outputs;
+  llvm::DenseSet<Operation *> inside;
+  for (Operation *here = next; here != op; here = here->getNextNode()) {
+    assert(here && "the op must stand ahead");
+    if (isa<plm::ConstraintOp>(here) ||
+        (here->getNumResults() == 1 && isMadeOfParameters(here->getResult(0))))
+      continue;
+    ops.push_back(here);
+    inside.insert(here);
+  }
+  next = op;
+  auto isRead = [&](Value value) {
+    return kept.contains(value) ||
+           llvm::any_of(value.getUsers(),
+                        [&](Operation *user) { return isAhead(user); });
+  };
+  for (Operation *here : ops) {
+    for (Value operand : here->getOperands())
+      if (!inside.contains(operand.getDefiningOp()) &&
+          !isMadeOfParameters(operand))
+        inputs.insert(operand);
+    for (Value result : here->getResults())
+      if (isRead(result))
+        outputs.insert(result);
+  }
+  // Ops whose results nobody reads make no segment.
+  if (!outputs.empty()) {
+    // Dimensions must come from an input: the ids have both.
+    for (BlockArgument argument : func.getArguments())
+      inputs.insert(argument);
+    OwningOpRef<ModuleOp> module =
+        extractSegment(func, ops, inputs.getArrayRef(), outputs.getArrayRef());
+    auto model = compileForHost(*module);
+    if (!model)
+      return model.takeError();
+    auto context = (*model)->createContext(/*threads=*/0);
+    if (!context)
+      return context.takeError();
+    for (size_t batch = 0; batch < batches.size(); ++batch) {
+      std::vector<HostTensor> given;
+      for (Value input : inputs) {
+        auto known = values.find(input);
+        if (known == values.end())
+          return llvm::createStringError("calibration misses a value");
+        given.push_back(known->second[batch]);
+      }
+      auto results = (*context)->run(given);
+      if (!results)
+        return results.takeError();
+      for (auto [value, result] : llvm::zip(outputs, *results))
+        values[value].push_back(std::move(result));
+    }
+  }
+  SmallVector<Value> dead;
+  for (auto &entry : values)
+    if (!isa<BlockArgument>(entry.first) && !isRead(entry.first))
+      dead.push_back(entry.first);
+  for (Value value : dead)
+    values.erase(value);
+  return llvm::Error::success();
+}
+
+void StepwiseRun::release(Value value) {
+  kept.erase(value);
+  if (llvm::none_of(value.getUsers(),
+                    [&](Operation *user) { return isAhead(user); }))
+    values.erase(value);
+}
+
+llvm::Expected<Matrix> StepwiseRun::rows(Value value) const {
+  auto it = values.find(value);
+  if (it == values.end() || it->second.empty())
+    return llvm::createStringError("calibration misses a value");
+  int64_t width = it->second.front().shape.back(), count = 0;
+  auto isByPosition = [&](size_t batch) {
+    const HostTensor &tensor = it->second[batch];
+    return tensor.numElements() == int64_t(batches[batch].keep.size()) * width;
+  };
+  for (size_t batch = 0; batch < batches.size(); ++batch)
+    count += isByPosition(batch) ? llvm::count(batches[batch].keep, 1)
+                                 : it->second[batch].numElements() / width;
+  Matrix result(count, width);
+  int64_t row = 0;
+  for (size_t batch = 0; batch < batches.size(); ++batch) {
+    const HostTensor &tensor = it->second[batch];
+    const float *from = tensor.as<float>();
+    bool byPosition = isByPosition(batch);
+    for (int64_t i = 0; i < tensor.numElements() / width; ++i, from += width)
+      if (!byPosition || batches[batch].keep[i])
+        std::copy_n(from, width, result.row(row++).data());
+  }
+  return result;
+}
