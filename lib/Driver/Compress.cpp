@@ -6,9 +6,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Driver/Compress.h"
+#include "ChooseRecipe.h"
 #include "Import.h"
 #include "Output.h"
 #include "Pipeline.h"
+#include "RunSteps.h"
 #include "plmc/Analysis/NonFinite.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Driver/Verify.h"
@@ -16,6 +18,7 @@
 #include "plmc/Export/ONNX.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include "plmc/Support/TemporaryFile.h"
+#include "plmc/Support/Text.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -42,6 +45,7 @@ public:
 
 private:
   Error checkOptions();
+  Error choosePipeline();
   Error import();
   Error checkOutputNames();
   Error checkWeights();
@@ -52,12 +56,13 @@ private:
   std::vector<std::string> outputFiles() const;
   Error chooseWritten();
   Error verifyResult();
-  void printPipelineLine();
+  std::string recipeText() const;
   std::string buildRecord() const;
   Error finish();
 
   const CompressOptions &options;
   llvm::raw_ostream &out;
+  Recipe recipe;
   Progress progress;
   OutputFormat format = OutputFormat::SharedLibrary;
   std::unique_ptr<MLIRContext> context;
@@ -76,7 +81,8 @@ private:
 } // namespace
 
 Error Compression::checkOptions() {
-  bool onlyPrints = options.printPipeline && options.output.empty();
+  bool onlyPrints = (options.printPipeline || !options.printRecipe.empty()) &&
+                    options.output.empty();
   if (!onlyPrints)
     if (Error error = checkWritable("-o", options.output, {options.input}))
       return error;
@@ -100,6 +106,10 @@ Error Compression::checkOptions() {
     return Error::success();
   if (Error error = checkModelPath(options.input))
     return error;
+  if (!options.printRecipe.empty() && options.printRecipe != "-")
+    if (Error error = checkWritable("--print-recipe", options.printRecipe,
+                                    {options.input, options.output}))
+      return error;
   if (!options.reportPath.empty())
     return checkWritable("--report", options.reportPath,
                          {options.input, options.output});
@@ -197,13 +207,12 @@ Error Compression::checkSize() {
 
 Error Compression::transform() {
   counters = std::make_unique<CounterSink>(context.get());
-  passes = std::make_unique<PassRunner>(*module, options, format, progress,
-                                        dump.get());
-  if (Error error = passes->run(
-          [&](OpPassManager &pm) { buildModelPipeline(pm, options); }))
+  passes = std::make_unique<PassRunner>(*module, options, report.pipeline,
+                                        progress, dump.get());
+  if (Error error = runSteps(*module, recipe, *passes, *counters, report.steps))
     return error;
   // What the library is to compute is then no longer what the file says.
-  if (options.precision != "f32" && options.verifyCases)
+  if (!recipe.isExact() && options.verifyCases)
     compressed = module->clone();
   report.after = summarizeModel(*module);
   for (const UnrecognizedOp &op : findUnrecognized(*module))
@@ -221,15 +230,13 @@ std::string Compression::buildRecord() const {
   record["input"] =
       llvm::sys::path::filename(StringRef(options.input).rtrim('/')).str();
   record["inputBytes"] = report.inputBytes;
-  record["outputs"] = options.outputs;
   record["target"] = options.target;
   record["padding"] = options.computePadding ? "compute" : "skip";
-  record["precision"] = options.precision;
-  if (options.precision == "int4")
-    record["groupSize"] = options.groupSize;
-  if (options.tableBits)
-    record["tableBits"] = options.tableBits;
-  record["pipeline"] = report.pipeline;
+  Recipe shown = withoutFolders(recipe);
+  record["recipe"] = nlohmann::ordered_json::parse(recipeToJSON(shown), nullptr,
+                                                   /*allow_exceptions=*/false);
+  record["pipeline"] =
+      llvm::cantFail(pipelineText(shown, options, format, context.get()));
   record["parameters"] = report.after.parameters;
   record["family"] = report.after.family;
   return record.dump(-1, ' ', false,
@@ -374,8 +381,36 @@ Error Compression::verifyResult() {
                        "' was not kept");
 }
 
-void Compression::printPipelineLine() {
-  out << "plmc-opt --pass-pipeline='" << report.pipeline << "'\n";
+/// What will be done, as a recipe and as passes; printed if that was asked for.
+Error Compression::choosePipeline() {
+  llvm::Expected<Recipe> chosen = chooseRecipe(options);
+  if (!chosen)
+    return chosen.takeError();
+  recipe = std::move(*chosen);
+  llvm::Expected<std::string> pipeline =
+      pipelineText(recipe, options, format, context.get());
+  if (!pipeline)
+    return pipeline.takeError();
+  report.pipeline = std::move(*pipeline);
+  if (options.printPipeline)
+    out << "plmc-opt --pass-pipeline='" << report.pipeline << "'\n";
+  if (!options.output.empty())
+    if (Error error = hashCalibration(recipe))
+      return error;
+  report.recipe = recipeText();
+  if (options.printRecipe == "-")
+    out << report.recipe;
+  return Error::success();
+}
+
+/// The recipe, and what beside it decides about the bytes.
+std::string Compression::recipeText() const {
+  if (options.output.empty())
+    return printRecipe(recipe);
+  return "# plmc compress " + cleanText(options.input) + " -o " +
+         cleanText(options.output) + " --cpu=" + options.cpu +
+         (options.computePadding ? " --padding=compute" : "") +
+         " --recipe=THIS_FILE\n" + printRecipe(recipe);
 }
 
 Error Compression::finish() {
@@ -392,6 +427,11 @@ Error Compression::finish() {
           os << reportToJSON(report) << "\n";
         }))
       return error;
+  if (!options.printRecipe.empty() && options.printRecipe != "-")
+    if (Error error =
+            writeFile(options.printRecipe,
+                      [&](llvm::raw_ostream &os) { os << report.recipe; }))
+      return error;
   printTable(report, out);
   return Error::success();
 }
@@ -405,12 +445,10 @@ Error Compression::run() {
   report.output = options.output;
   report.outputs = options.outputs;
   report.format = formatName(format).str();
-  report.pipeline = pipelineText(options, format, context.get());
-  if (options.printPipeline) {
-    printPipelineLine();
-    if (options.output.empty())
-      return Error::success();
-  }
+  if (Error error = choosePipeline())
+    return error;
+  if (options.output.empty())
+    return Error::success(); // it was only to be printed
   report.inputBytes = modelBytes(options.input);
   if (!options.dumpDirectory.empty()) {
     auto created = DumpIR::create(options.dumpDirectory, options.elideWeights);

@@ -9,8 +9,6 @@
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassInstrumentation.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
-#include "plmc/Passes/PruneOutputs.h"
-#include "plmc/Passes/SetPrecision.h"
 #include "llvm/ADT/StringExtras.h"
 #include <chrono>
 
@@ -24,13 +22,12 @@ namespace plmc {
 // What runs
 //===----------------------------------------------------------------------===//
 
-void buildModelPipeline(OpPassManager &pm, const CompressOptions &options) {
+Error buildModelPipeline(OpPassManager &pm, const Recipe &recipe) {
   buildRecognitionPipeline(pm);
-  if (!options.outputs.empty())
-    pm.addPass(createPruneOutputsPass(options.outputs));
-  if (options.precision != "f32")
-    pm.addPass(createSetPrecisionPass(options.precision, options.groupSize,
-                                      /*minElements=*/4096, options.tableBits));
+  for (const RecipeStep &step : recipe.steps)
+    if (Error error = addStep(pm, step))
+      return withCode(std::move(error), ExitCode::BadInput);
+  return Error::success();
 }
 
 CompileOptions compileOptions(const CompressOptions &options) {
@@ -46,16 +43,14 @@ void buildLowering(OpPassManager &pm, const CompressOptions &options,
     buildLoweringPipeline(pm, compileOptions(options));
 }
 
-static void buildAll(OpPassManager &pm, const CompressOptions &options,
-                     OutputFormat format) {
-  buildModelPipeline(pm, options);
-  buildLowering(pm, options, format);
-}
-
-std::string pipelineText(const CompressOptions &options, OutputFormat format,
-                         MLIRContext *context) {
+llvm::Expected<std::string> pipelineText(const Recipe &recipe,
+                                         const CompressOptions &options,
+                                         OutputFormat format,
+                                         MLIRContext *context) {
   PassManager pm(context, ModuleOp::getOperationName());
-  buildAll(pm, options, format);
+  if (Error error = buildModelPipeline(pm, recipe))
+    return std::move(error);
+  buildLowering(pm, options, format);
   std::string text;
   llvm::raw_string_ostream os(text);
   pm.printAsTextualPipeline(os);
@@ -76,7 +71,7 @@ OpPrintingFlags printingFlags(bool elideWeights) {
 struct PassRunner::State {
   ModuleOp module;
   const CompressOptions &options;
-  OutputFormat format;
+  std::string pipeline;
   Progress &progress;
   DumpIR *dump;
   /// The module as it was before the first pass, for a reproducer. Weights are
@@ -134,10 +129,10 @@ private:
 };
 
 PassRunner::PassRunner(ModuleOp module, const CompressOptions &options,
-                       OutputFormat format, Progress &progress, DumpIR *dump)
+                       std::string pipeline, Progress &progress, DumpIR *dump)
     : state(new State{module,
                       options,
-                      format,
+                      std::move(pipeline),
                       progress,
                       dump,
                       module.clone(),
@@ -172,8 +167,7 @@ std::string PassRunner::State::writeReproducer() {
   // the weights.
   file << "\n{-#\n  external_resources: {\n    mlir_reproducer: {\n"
           "      pipeline: \"";
-  llvm::printEscapedString(pipelineText(options, format, module->getContext()),
-                           file);
+  llvm::printEscapedString(pipeline, file);
   file << "\",\n      disable_threading: true,\n      verify_each: true\n"
           "    }\n  }\n#-}\n";
   file.flush();

@@ -12,12 +12,12 @@
 #include "Progress.h"
 #include "mlir/Pass/PassManager.h"
 #include "plmc/Driver/Compress.h"
+#include "plmc/Recipe/Recipe.h"
 
 namespace plmc {
 
-/// The passes on plm: recognition, then compression.
-void buildModelPipeline(mlir::OpPassManager &pm,
-                        const CompressOptions &options);
+/// The passes on plm: recognition, then the steps of a completed recipe.
+llvm::Error buildModelPipeline(mlir::OpPassManager &pm, const Recipe &recipe);
 /// Down to what emitLibrary takes; empty for .mlir and .onnx.
 void buildLowering(mlir::OpPassManager &pm, const CompressOptions &options,
                    OutputFormat format);
@@ -25,15 +25,18 @@ void buildLowering(mlir::OpPassManager &pm, const CompressOptions &options,
 CompileOptions compileOptions(const CompressOptions &options);
 
 /// What plmc-opt's --pass-pipeline takes: "builtin.module(...)".
-std::string pipelineText(const CompressOptions &options, OutputFormat format,
-                         mlir::MLIRContext *context);
+llvm::Expected<std::string> pipelineText(const Recipe &recipe,
+                                         const CompressOptions &options,
+                                         OutputFormat format,
+                                         mlir::MLIRContext *context);
 
 /// Runs pass managers over one module, with dumps, progress, MLIR's own
 /// --mlir-print-ir-* and --mlir-timing, and an error that names the pass.
 class PassRunner {
 public:
+  /// `pipeline` is the text of all that will be run, for a reproducer.
   PassRunner(mlir::ModuleOp module, const CompressOptions &options,
-             OutputFormat format, Progress &progress, DumpIR *dump);
+             std::string pipeline, Progress &progress, DumpIR *dump);
   ~PassRunner();
 
   llvm::Error run(llvm::function_ref<void(mlir::OpPassManager &)> addPasses);

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ChooseRecipe.h"
 #include "Import.h"
 #include "Pipeline.h"
 #include "plmc/Driver/Verify.h"
@@ -95,7 +96,8 @@ void printTable(const VerifyResult &result, llvm::raw_ostream &os) {
 
 /// Repeats on the model what the library's build record says was changed in it:
 /// a library in int8 is to compute what int8 means, not what f32 gives.
-static Error repeatCompression(StringRef library, ModuleOp module) {
+static Error repeatCompression(StringRef library, StringRef recipePath,
+                               ModuleOp module) {
   Expected<std::unique_ptr<LoadedModel>> model =
       LoadedModel::open(library, /*describeOnly=*/true);
   if (!model)
@@ -104,15 +106,32 @@ static Error repeatCompression(StringRef library, ModuleOp module) {
                                     /*allow_exceptions=*/false);
   if (!json.is_object() || !json["build"].is_object())
     return Error::success();
-  CompressOptions options;
-  options.precision = json["build"].value("precision", "f32");
-  options.groupSize = json["build"].value("groupSize", options.groupSize);
-  options.tableBits = json["build"].value("tableBits", options.tableBits);
-  if (options.precision == "f32")
+  // A library of before recipes, or of another compiler.
+  if (!json["build"].contains("recipe"))
     return Error::success();
+  registerPassesOnce();
+  std::string title = "the build record of '" + library.str() + "'";
+  Expected<Recipe> recipe =
+      recipePath.empty() ? parseRecipe(json["build"]["recipe"].dump(), title)
+                         : readRecipe(recipePath);
+  if (!recipe)
+    return withCode(recipe.takeError(), ExitCode::BadInput);
+  if (recipe->isExact())
+    return Error::success();
+  if (recipePath.empty() && !recipe->calibration.files.empty())
+    return makeError(ExitCode::Usage,
+                     "'" + library +
+                         "' was made with calibration data; give the recipe "
+                         "that names it: --recipe=FILE (plmc compress "
+                         "--print-recipe writes it)");
+  if (Error error = completeRecipe(*recipe))
+    return withCode(std::move(error), ExitCode::BadInput);
+  if (Error error = hashCalibration(*recipe))
+    return error;
   DiagnosticCollector diagnostics(module.getContext());
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
-  buildModelPipeline(pm, options);
+  if (Error error = buildModelPipeline(pm, *recipe))
+    return error;
   if (failed(pm.run(module)))
     return makeError(ExitCode::Unsupported, diagnostics.firstError());
   return Error::success();
@@ -128,7 +147,7 @@ Error verifyCommand(StringRef library, StringRef modelPath,
       importModel(modelPath, context.get());
   if (!module)
     return module.takeError();
-  if (Error error = repeatCompression(library, **module))
+  if (Error error = repeatCompression(library, options.recipePath, **module))
     return error;
   Expected<func::FuncOp> func = forwardFunction(**module);
   if (!func)

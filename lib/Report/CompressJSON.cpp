@@ -20,6 +20,23 @@ static Json sizes(const ModelSummary &summary, uint64_t fileBytes) {
           {"fileBytes", fileBytes}};
 }
 
+static Json stepJSON(const StepReport &step) {
+  auto sizesOf = [](const ModelSummary &summary) -> Json {
+    return {{"parameters", summary.parameters},
+            {"parameterBytes", summary.parameterBytes},
+            {"operations", summary.operations},
+            {"macsPerToken", summary.macsPerToken}};
+  };
+  Json entry = {{"name", step.name},
+                {"options", step.options},
+                {"seconds", step.seconds},
+                {"before", sizesOf(step.before)},
+                {"after", sizesOf(step.after)}};
+  for (const Counter &counter : step.counters)
+    entry["counters"][counter.name] = counter.value;
+  return entry;
+}
+
 std::string reportToJSON(const CompressReport &report) {
   Json json;
   json["plmc"] = report.version;
@@ -29,6 +46,10 @@ std::string reportToJSON(const CompressReport &report) {
   json["outputs"] = report.outputs;
   json["pipeline"] = report.pipeline;
   json["cpu"] = report.cpu;
+  json["recipe"] = report.recipe;
+  json["steps"] = Json::array();
+  for (const StepReport &step : report.steps)
+    json["steps"].push_back(stepJSON(step));
   json["before"] = sizes(report.before, report.inputBytes);
   json["after"] = sizes(report.after, report.outputBytes);
   json["codeBytes"] = report.codeBytes;

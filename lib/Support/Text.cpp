@@ -40,4 +40,17 @@ std::string cleanText(StringRef text) {
   return result;
 }
 
+std::string nearestName(StringRef given, llvm::ArrayRef<std::string> known) {
+  StringRef best;
+  unsigned distance = std::max<unsigned>(2, given.size() / 3) + 1;
+  for (const std::string &name : known) {
+    unsigned d = given.edit_distance(name, true, distance);
+    if (d < distance) {
+      distance = d;
+      best = name;
+    }
+  }
+  return best.empty() ? "" : ("; did you mean '" + best + "'?").str();
+}
+
 } // namespace plmc

@@ -11,7 +11,10 @@
 #include "plmc/Driver/Inspect.h"
 #include "plmc/Driver/Profile.h"
 #include "plmc/Driver/Run.h"
+#include "plmc/Driver/Steps.h"
 #include "plmc/Driver/Verify.h"
+#include "plmc/Recipe/Recipe.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 using namespace plmc;
@@ -88,6 +91,26 @@ tool::Command tool::addCompress(CLI::App &app) {
                    "skip: no work for padding, outputs are 0 there; "
                    "compute: as the ONNX graph does")
       ->capture_default_str();
+  command->add_option("--recipe", args->recipePath,
+                      "Steps to take, as YAML (docs/recipes.md)");
+  command->add_option("--preset", args->preset,
+                      "A recipe that plmc has: " +
+                          llvm::join(presetNames(), ", "));
+  command
+      ->add_option("--set", args->overrides,
+                   "Change the recipe: STEP.OPTION=VALUE, seed=N, "
+                   "calibration.file=FILE")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--calibration", args->calibration,
+                   "Token sequences (.npz) for passes that look at them, and "
+                   "to measure what compression costs")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command->add_option("--tokenizer", args->tokenizer,
+                      "tokenizer.json, for calibration data that is text");
+  command->add_option("--print-recipe", args->printRecipe,
+                      "Print what is done as a recipe; =FILE: write it there");
   CLI::Option *verify = command->add_option(
       "--verify", args->randomCases,
       "Compare with the reference interpreter; =N: with N more random cases");
@@ -121,7 +144,7 @@ tool::Command tool::addCompress(CLI::App &app) {
     args->computePadding = args->padding == "compute";
     if (verify->count())
       args->verifyCases = args->randomCases;
-    if (!output->count() && !args->printPipeline)
+    if (!output->count() && !args->printPipeline && args->printRecipe.empty())
       return makeError(ExitCode::Usage,
                        "-o is missing: name the file to write, e.g. "
                        "-o model.so");
@@ -187,6 +210,9 @@ tool::Command tool::addVerify(CLI::App &app) {
       ->add_option("--tolerance", args->tolerance,
                    "Largest error, in units of the output's scale")
       ->capture_default_str();
+  command->add_option("--recipe", args->recipePath,
+                      "What the library was made with, where it needed "
+                      "calibration data");
   return [args]() -> llvm::Error {
     if (llvm::Error error = checkThreads(args->threads))
       return error;
@@ -195,6 +221,14 @@ tool::Command tool::addVerify(CLI::App &app) {
                        "--tolerance must be at least 0 and below 1");
     return verifyCommand(args->library, args->model, *args, llvm::outs());
   };
+}
+
+tool::Command tool::addSteps(CLI::App &app) {
+  auto json = std::make_shared<bool>(false);
+  CLI::App *command =
+      app.add_subcommand("steps", "List what recipes are made of");
+  command->add_flag("--json", *json, "Print JSON");
+  return [json] { return listSteps(*json, llvm::outs()); };
 }
 
 tool::Command tool::addBench(CLI::App &app) {

@@ -24,6 +24,7 @@ Command addCompress(CLI::App &app);
 Command addInspect(CLI::App &app);
 Command addRun(CLI::App &app);
 Command addVerify(CLI::App &app);
+Command addSteps(CLI::App &app);
 Command addBench(CLI::App &app);
 Command addProfile(CLI::App &app);
 Command addPeak(CLI::App &app);

@@ -17,6 +17,7 @@
 #include "mlir/Support/Timing.h"
 #include "plmc/Driver/Version.h"
 #include "plmc/InitAll.h"
+#include "plmc/Support/Text.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
@@ -43,6 +44,8 @@ Arguments splitArguments(int argc, char **argv) {
       result.mlir.push_back(argument.str());
     else if (argument == "--verify") // a value is optional, and only after '='
       result.own.push_back("--verify=0");
+    else if (argument == "--print-recipe")
+      result.own.push_back("--print-recipe=-");
     else
       result.own.push_back(argument.str());
   }
@@ -84,20 +87,6 @@ llvm::Error parseMLIROptions(std::vector<std::string> arguments,
                                         second.split('\n').first);
 }
 
-/// "; did you mean 'x'?" for the nearest of the candidates, or "".
-std::string suggestion(StringRef given, const std::vector<std::string> &known) {
-  StringRef best;
-  unsigned distance = std::max<unsigned>(2, given.size() / 3) + 1;
-  for (const std::string &name : known) {
-    unsigned d = given.edit_distance(name, true, distance);
-    if (d < distance) {
-      distance = d;
-      best = name;
-    }
-  }
-  return best.empty() ? "" : ("; did you mean '" + best + "'?").str();
-}
-
 std::vector<std::string> optionNames(const CLI::App &command) {
   std::vector<std::string> names;
   for (const CLI::Option *option : command.get_options()) {
@@ -117,7 +106,7 @@ llvm::Error checkRemaining(const CLI::App &command) {
       std::string name = StringRef(argument).split('=').first.str();
       return makeError(ExitCode::Usage,
                        "unknown option '" + name + "' of " + where +
-                           suggestion(name, optionNames(command)) + " (" +
+                           nearestName(name, optionNames(command)) + " (" +
                            where + " --help lists them)");
     }
     return makeError(ExitCode::Usage,
@@ -140,9 +129,9 @@ struct Tool {
 Tool::Tool() {
   commands = {
       {"compress", tool::addCompress(app)}, {"inspect", tool::addInspect(app)},
-      {"run", tool::addRun(app)},           {"verify", tool::addVerify(app)},
-      {"bench", tool::addBench(app)},       {"profile", tool::addProfile(app)},
-      {"peak", tool::addPeak(app)}};
+      {"steps", tool::addSteps(app)},       {"run", tool::addRun(app)},
+      {"verify", tool::addVerify(app)},     {"bench", tool::addBench(app)},
+      {"profile", tool::addProfile(app)},   {"peak", tool::addPeak(app)}};
   app.set_version_flag("--version", "plmc " + versionText().str());
   app.require_subcommand(1);
   app.footer(
@@ -158,9 +147,10 @@ llvm::Error Tool::checkCommandName(const std::vector<std::string> &arguments) {
   for (auto &[name, command] : commands)
     names.push_back(name);
   if (arguments.empty())
-    return makeError(ExitCode::Usage,
-                     "no command given: compress, inspect, run, verify, "
-                     "bench, profile or peak (plmc --help explains them)");
+    return makeError(
+        ExitCode::Usage,
+        "no command given: compress, inspect, steps, run, "
+        "verify, bench, profile or peak (plmc --help explains them)");
   const std::string &first = arguments.front();
   bool known = llvm::is_contained(names, first) || first == "--help" ||
                first == "-h" || first == "--version";
@@ -171,7 +161,7 @@ llvm::Error Tool::checkCommandName(const std::vector<std::string> &arguments) {
                        std::string(StringRef(first).starts_with("-")
                                        ? "option"
                                        : "command") +
-                       " '" + first + "'" + suggestion(first, names) +
+                       " '" + first + "'" + nearestName(first, names) +
                        " (plmc --help lists the commands)");
 }
 

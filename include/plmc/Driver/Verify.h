@@ -21,6 +21,8 @@ struct VerifyOptions {
   bool longCases = false;   // 3x128 and 1x512 as well
   int threads = 1;
   double tolerance = 2e-5; // of an output's largest magnitude
+  /// What the library was made with; "": what its build record says.
+  std::string recipePath;
 };
 
 /// One output of one case.

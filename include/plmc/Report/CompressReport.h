@@ -25,6 +25,14 @@ struct VerificationReport {
   bool passed = false;
 };
 
+/// What one step of the recipe did.
+struct StepReport {
+  std::string name, options; // options as in the recipe
+  ModelSummary before, after;
+  double seconds = 0;
+  std::vector<Counter> counters;
+};
+
 /// Everything that `plmc compress` says at its end.
 struct CompressReport {
   struct PassRun {
@@ -46,6 +54,8 @@ struct CompressReport {
   /// As imported, and after all passes on plm.
   ModelSummary before, after;
   std::vector<Unrecognized> unrecognized;
+  std::string recipe; // YAML: what was done, with seed and hashes
+  std::vector<StepReport> steps;
   std::vector<PassRun> passes;
   std::vector<Counter> counters;
   double seconds = 0; // wall time, without verification

@@ -8,6 +8,7 @@
 #ifndef PLMC_SUPPORT_TEXT_H
 #define PLMC_SUPPORT_TEXT_H
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include <string>
 
@@ -17,6 +18,11 @@ namespace plmc {
 /// them) and invalid UTF-8 replaced by '?': what comes from a file may hold
 /// any bytes.
 std::string cleanText(llvm::StringRef text);
+
+/// "; did you mean 'x'?" for the name that is nearest to what was given, or ""
+/// where none is near.
+std::string nearestName(llvm::StringRef given,
+                        llvm::ArrayRef<std::string> known);
 
 } // namespace plmc
 

@@ -1,0 +1,70 @@
+//===- RunSteps.cpp - The steps of a recipe, one by one -------------------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "RunSteps.h"
+#include "plmc/Frontend/ONNX/Recognition.h"
+#include <chrono>
+
+using namespace mlir;
+using llvm::Error;
+using Clock = std::chrono::steady_clock;
+
+namespace plmc {
+
+/// What was added between two readings.
+static std::vector<Counter> difference(std::vector<Counter> after,
+                                       const std::vector<Counter> &before) {
+  for (const Counter &old : before)
+    for (Counter &counter : after)
+      if (counter.pass == old.pass && counter.name == old.name)
+        counter.value -= old.value;
+  llvm::erase_if(after, [](const Counter &c) { return c.value == 0; });
+  return after;
+}
+
+Error runSteps(ModuleOp module, const Recipe &recipe, PassRunner &passes,
+               const CounterSink &counters, std::vector<StepReport> &reports) {
+  if (Error error =
+          passes.run([](OpPassManager &pm) { buildRecognitionPipeline(pm); }))
+    return error;
+  ModelSummary size = summarizeModel(module);
+  for (const RecipeStep &step : recipe.steps) {
+    StepReport report;
+    report.name = step.name;
+    report.options = printOptions(step);
+    report.before = size;
+    std::vector<Counter> counted = counters.get();
+    Clock::time_point start = Clock::now();
+    Error refused = Error::success();
+    Error error = passes.run([&](OpPassManager &pm) {
+      if (Error failed = addStep(pm, step))
+        refused = llvm::joinErrors(std::move(refused), std::move(failed));
+    });
+    if (refused) {
+      llvm::consumeError(std::move(error));
+      return withCode(std::move(refused), ExitCode::BadInput);
+    }
+    if (error) {
+      ExitCode code = ExitCode::Unsupported;
+      std::string message;
+      llvm::handleAllErrors(std::move(error), [&](const DriverError &e) {
+        code = e.getCode();
+        message = e.message();
+      });
+      return makeError(code, step.origin.text + ": step '" + step.name +
+                                 "': " + message);
+    }
+    report.seconds =
+        std::chrono::duration<double>(Clock::now() - start).count();
+    report.after = size = summarizeModel(module);
+    report.counters = difference(counters.get(), counted);
+    reports.push_back(std::move(report));
+  }
+  return Error::success();
+}
+
+} // namespace plmc
