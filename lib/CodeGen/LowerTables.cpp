@@ -23,7 +23,7 @@ static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-template <typename T> static uint64_t hashOf(ArrayRef<T> values) {
+template <typename T> static uint64_t hashOfBytes(ArrayRef<T> values) {
   return llvm::xxh3_64bits(
       ArrayRef<uint8_t>(reinterpret_cast<const uint8_t *>(values.data()),
                         values.size() * sizeof(T)));
@@ -82,7 +82,7 @@ WeightLowering::halfByteTable(const QuantizedWeight &source) {
   }
   plk::WeightOp &known =
       weights[llvm::formatv("{0}|t4|{1}|{2:x}", get.getParameter(),
-                            source.block, hashOf(ArrayRef<float>(*scales)))
+                            source.block, hashOfBytes(ArrayRef<float>(*scales)))
                   .str()];
   if (known)
     return known;
@@ -146,7 +146,7 @@ FailureOr<FlatSymbolRefAttr> WeightLowering::codebooks(Value value) {
   }
   plk::WeightOp &known =
       weights[llvm::formatv("{0}|books|{1:x}", get.getParameter(),
-                            hashOf(ArrayRef<float>(scales)))
+                            hashOfBytes(ArrayRef<float>(scales)))
                   .str()];
   if (known)
     return FlatSymbolRefAttr::get(known);
@@ -181,7 +181,7 @@ FailureOr<FlatSymbolRefAttr> WeightLowering::mapTo(int64_t rows, Value map) {
     narrow.push_back(uint16_t(wide.back()));
   }
   plk::WeightOp &known = weights[llvm::formatv("map|{0}|{1:x}", rows > 65536,
-                                               hashOf(ArrayRef<int32_t>(wide)))
+                                               hashOfBytes(ArrayRef<int32_t>(wide)))
                                      .str()];
   if (known)
     return FlatSymbolRefAttr::get(known);
