@@ -16,6 +16,7 @@
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include "plmc/Passes/PruneOutputs.h"
+#include "plmc/Passes/Pruning.h"
 #include "plmc/Passes/Quantization.h"
 #include "plmc/Passes/SetPrecision.h"
 
@@ -34,6 +35,7 @@ void plmc::registerAllPasses() {
   registerRecognitionPasses();
   registerPrunePasses();
   registerPrecisionPasses();
+  registerPruningPasses();
   registerQuantizationPasses();
   registerCodeGenPasses();
 }
