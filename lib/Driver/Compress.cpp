@@ -225,7 +225,8 @@ std::string Compression::buildRecord() const {
   record["target"] = options.target;
   record["padding"] = options.computePadding ? "compute" : "skip";
   record["precision"] = options.precision;
-  if (options.precision == "int4")
+  if (StringRef(options.precision).starts_with("int") &&
+      options.precision != "int8")
     record["groupSize"] = options.groupSize;
   if (options.tableBits)
     record["tableBits"] = options.tableBits;
