@@ -69,17 +69,18 @@ tool::Command tool::addCompress(CLI::App &app) {
   command
       ->add_option("--precision", args->precision,
                    "What products are computed in: f32, bf16, int8, or int4 "
-                   "(int8 with weights of 4 bits)")
+                   "(int8 with weights of 4 bits); int3, int2: for use with "
+                   "calibrated quantization, by rounding alone they lose much")
       ->capture_default_str();
   command
       ->add_option("--group-size", args->groupSize,
-                   "int4: weights of a column that share a scale: 32, 64, 128, "
-                   "or 0 for all")
+                   "int4, int3, int2: weights of a column that share a scale: "
+                   "32, 64, 128, or 0 for all")
       ->capture_default_str();
   command
       ->add_option("--table-bits", args->tableBits,
-                   "int8, int4: bits of embedding tables: 8, 4, or 0: as the "
-                   "weights")
+                   "int8 and below: bits of embedding tables: 8, 4, or 0: as "
+                   "the weights, at least 4")
       ->capture_default_str();
   command
       ->add_option("--outputs", args->outputs,
@@ -127,8 +128,9 @@ tool::Command tool::addCompress(CLI::App &app) {
     if (llvm::Error error =
             oneOf("--padding", args->padding, {"skip", "compute"}))
       return error;
-    if (llvm::Error error = oneOf("--precision", args->precision,
-                                  {"f32", "bf16", "int8", "int4"}))
+    if (llvm::Error error =
+            oneOf("--precision", args->precision,
+                  {"f32", "bf16", "int8", "int4", "int3", "int2"}))
       return error;
     if (llvm::Error error =
             oneOf("--group-size", std::to_string(args->groupSize),
@@ -137,10 +139,9 @@ tool::Command tool::addCompress(CLI::App &app) {
     if (llvm::Error error = oneOf(
             "--table-bits", std::to_string(args->tableBits), {"0", "8", "4"}))
       return error;
-    if (args->tableBits && args->precision != "int8" &&
-        args->precision != "int4")
+    if (args->tableBits && !llvm::StringRef(args->precision).starts_with("int"))
       return makeError(ExitCode::Usage,
-                       "--table-bits goes with --precision=int8 or int4");
+                       "--table-bits goes with --precision=int8 or below");
     args->computePadding = args->padding == "compute";
     if (verify->count())
       args->verifyCases = args->randomCases;
