@@ -75,6 +75,11 @@ SmallVector<Lookup> findLookups(func::FuncOp func) {
     } else if (auto gather = dyn_cast<plm::GatherOp>(op)) {
       if (gather.getAxis() != 0 || !parameterOf(gather.getData()))
         return;
+      // The table of another lookup, chosen from fewer rows.
+      if (llvm::all_of(
+              gather->getUsers(),
+              llvm::IsaPred<plm::EmbeddingOp, plm::PositionEmbeddingOp>))
+        return;
       table = gather.getData();
       ids = gather.getIndices();
     } else if (auto position = dyn_cast<plm::PositionEmbeddingOp>(op)) {

@@ -12,7 +12,7 @@
 using namespace mlir;
 using namespace plmc;
 
-static constexpr const char *plainText = R"(
+static constexpr const char *text = R"(
 !a = tensor<?x?xf32, #plm.dims<"m", "k">>
 !b = tensor<?x?xf32, #plm.dims<"k", "n">>
 !c = tensor<?x?xf32, #plm.dims<"m", "n">>
@@ -21,39 +21,17 @@ func.func @forward(%a: !a, %b: !b) -> !c {
   return %c : !c
 }
 )";
-static constexpr const char *transposedText = R"(
-!a = tensor<?x?xf32, #plm.dims<"k", "m">>
-!t = tensor<?x?xf32, #plm.dims<"m", "k">>
-!b = tensor<?x?xf32, #plm.dims<"k", "n">>
-!c = tensor<?x?xf32, #plm.dims<"m", "n">>
-func.func @forward(%a: !a, %b: !b) -> !c {
-  %t = plm.transpose %a [1, 0] : (!a) -> !t
-  %c = plm.matmul %t, %b : (!t, !b) -> !c
-  return %c : !c
-}
-)";
-
-llvm::Expected<Gemm::Product> Gemm::compile(MLIRContext *context,
-                                            bool transposed) {
-  auto module = parseSourceString<ModuleOp>(
-      transposed ? transposedText : plainText, context);
+llvm::Expected<std::unique_ptr<Gemm>> Gemm::create(MLIRContext *context) {
+  auto gemm = std::make_unique<Gemm>();
+  auto module = parseSourceString<ModuleOp>(text, context);
   auto model = compileForHost(*module);
   if (!model)
     return model.takeError();
-  auto running = (*model)->createContext(/*threads=*/0);
+  gemm->model = std::move(*model);
+  auto running = gemm->model->createContext(/*threads=*/0);
   if (!running)
     return running.takeError();
-  return Product{std::move(*model), std::move(*running)};
-}
-
-llvm::Expected<std::unique_ptr<Gemm>> Gemm::create(MLIRContext *context) {
-  auto gemm = std::make_unique<Gemm>();
-  for (bool transposed : {false, true}) {
-    auto product = compile(context, transposed);
-    if (!product)
-      return product.takeError();
-    (transposed ? gemm->transposed : gemm->plain) = std::move(*product);
-  }
+  gemm->context = std::move(*running);
   return gemm;
 }
 
@@ -63,9 +41,8 @@ static HostTensor tensorOf(const Matrix &matrix) {
   return tensor;
 }
 
-llvm::Expected<Matrix> Gemm::run(Product &product, const Matrix &a,
-                                 const Matrix &b) {
-  auto result = product.context->run({tensorOf(a), tensorOf(b)});
+llvm::Expected<Matrix> Gemm::times(const Matrix &a, const Matrix &b) {
+  auto result = context->run({tensorOf(a), tensorOf(b)});
   if (!result)
     return result.takeError();
   const HostTensor &c = result->front();
@@ -73,10 +50,56 @@ llvm::Expected<Matrix> Gemm::run(Product &product, const Matrix &a,
       Eigen::Map<const Matrix>(c.as<float>(), c.shape[0], c.shape[1]));
 }
 
-llvm::Expected<Matrix> Gemm::transposedTimes(const Matrix &a, const Matrix &b) {
-  return run(transposed, a, b);
+/// Square by square, so that both sides stay in the cache.
+static Matrix transposeOf(const Eigen::Ref<const Matrix> &a) {
+  constexpr int64_t size = 32;
+  Matrix result(a.cols(), a.rows());
+  for (int64_t i = 0; i < a.rows(); i += size)
+    for (int64_t j = 0; j < a.cols(); j += size) {
+      int64_t rows = std::min(size, a.rows() - i);
+      int64_t columns = std::min(size, a.cols() - j);
+      result.block(j, i, columns, rows) =
+          a.block(i, j, rows, columns).transpose();
+    }
+  return result;
 }
 
-llvm::Expected<Matrix> Gemm::times(const Matrix &a, const Matrix &b) {
-  return run(plain, a, b);
+/// A tile of the product runs down a column of its right side: sums over many
+/// rows go some rows and columns at a time, so that this stays in the cache.
+static constexpr int64_t rowStep = 1024, columnStep = 384;
+
+llvm::Expected<Matrix> Gemm::transposedTimes(const Matrix &a, const Matrix &b) {
+  Matrix sum = Matrix::Zero(a.cols(), b.cols());
+  for (int64_t row = 0; row < a.rows(); row += rowStep) {
+    int64_t rows = std::min(rowStep, a.rows() - row);
+    Matrix left = transposeOf(a.middleRows(row, rows));
+    for (int64_t column = 0; column < b.cols(); column += columnStep) {
+      int64_t columns = std::min(columnStep, b.cols() - column);
+      auto part = times(left, b.block(row, column, rows, columns));
+      if (!part)
+        return part.takeError();
+      sum.middleCols(column, columns) += *part;
+    }
+  }
+  return sum;
+}
+
+llvm::Expected<Matrix> Gemm::gram(const Matrix &a) {
+  int64_t n = a.cols();
+  Matrix sum = Matrix::Zero(n, n);
+  for (int64_t row = 0; row < a.rows(); row += rowStep) {
+    int64_t rows = std::min(rowStep, a.rows() - row);
+    Matrix left = transposeOf(a.middleRows(row, rows));
+    for (int64_t column = 0; column < n; column += columnStep) {
+      int64_t columns = std::min(columnStep, n - column);
+      // On and below the diagonal.
+      auto part = times(left.bottomRows(n - column),
+                        a.block(row, column, rows, columns));
+      if (!part)
+        return part.takeError();
+      sum.block(column, column, n - column, columns) += *part;
+    }
+  }
+  sum.triangularView<Eigen::StrictlyUpper>() = sum.transpose();
+  return sum;
 }

@@ -39,6 +39,7 @@ LayerwiseFit::create(func::FuncOp func, const CalibrationSet &set) {
   if (!batches)
     return batches.takeError();
   fit->batches = std::move(*batches);
+  fit->tokens = set.numTokens();
   auto original = cast<func::FuncOp>(mapping.lookup(func.getOperation()));
   fit->before = std::make_unique<StepwiseRun>(original, fit->batches);
   auto gemm = Gemm::create(func.getContext());
@@ -70,14 +71,17 @@ llvm::Expected<Matrix> LayerwiseFit::wanted(plm::LinearOp op) {
   auto it = llvm::find(layers, op);
   size_t index = it - layers.begin();
   if (index >= reached) {
-    constexpr size_t ahead = 6;
     SmallVector<Value> values;
     Operation *last = nullptr;
-    size_t end = std::min(index + ahead, layers.size());
-    for (size_t i = index; i < end; ++i) {
-      if (!layers[i]) // dropped
-        continue;
-      values.push_back(targetOf(layers[i]).teacher);
+    int64_t numbers = 0;
+    size_t end = index;
+    for (; end < layers.size(); ++end) {
+      Value value = targetOf(layers[end]).teacher;
+      numbers +=
+          tokens * cast<RankedTensorType>(value.getType()).getShape().back();
+      if (end > index && numbers > int64_t(128) << 20) // 512 MB
+        break;
+      values.push_back(value);
       Operation *producer = values.back().getDefiningOp();
       if (!last || last->isBeforeInBlock(producer))
         last = producer;
@@ -108,6 +112,9 @@ LayerwiseFit::fitGroup(ArrayRef<plm::LinearOp> group,
     return inputs.takeError();
   if (int8Inputs)
     roundRowsToInt8(*inputs);
+  auto ofInputs = InputStatistics::of(*gemm, *inputs);
+  if (!ofInputs)
+    return ofInputs.takeError();
   for (plm::LinearOp op : group) {
     FitLayer layer;
     layer.op = op;
@@ -125,7 +132,7 @@ LayerwiseFit::fitGroup(ArrayRef<plm::LinearOp> group,
       return given.takeError();
     *residuals -= *given;
     residuals->rowwise() -= bias->transpose();
-    auto statistics = LinearStatistics::of(*gemm, *inputs, *residuals);
+    auto statistics = ofInputs->with(*gemm, *residuals);
     if (!statistics)
       return statistics.takeError();
     layer.weight = std::move(*weight);

@@ -9,24 +9,30 @@
 
 using namespace plmc;
 
-llvm::Expected<LinearStatistics> LinearStatistics::of(Gemm &gemm,
-                                                      const Matrix &inputs,
-                                                      const Matrix &residuals) {
-  LinearStatistics result;
-  result.tokens = inputs.rows();
-  float scale = 1.0f / float(std::max<int64_t>(result.tokens, 1));
-  result.inputMean = inputs.colwise().mean();
-  result.residualMean = residuals.colwise().mean();
-  Matrix x = inputs.rowwise() - result.inputMean.transpose();
-  auto hessian = gemm.transposedTimes(x, x);
+llvm::Expected<InputStatistics> InputStatistics::of(Gemm &gemm,
+                                                    const Matrix &inputs) {
+  InputStatistics result;
+  result.mean = inputs.colwise().mean();
+  result.centred = inputs.rowwise() - result.mean.transpose();
+  auto hessian = gemm.gram(result.centred);
   if (!hessian)
     return hessian.takeError();
+  result.hessian = *hessian / float(std::max<int64_t>(inputs.rows(), 1));
+  return result;
+}
+
+llvm::Expected<LinearStatistics>
+InputStatistics::with(Gemm &gemm, const Matrix &residuals) const {
+  LinearStatistics result;
+  result.tokens = residuals.rows();
+  result.inputMean = mean;
+  result.residualMean = residuals.colwise().mean();
   // The mean of r meets a mean of x that is 0.
-  auto cross = gemm.transposedTimes(residuals, x);
+  auto cross = gemm.transposedTimes(residuals, centred);
   if (!cross)
     return cross.takeError();
-  result.hessian = *hessian * scale;
-  result.cross = *cross * scale;
+  result.cross = *cross / float(std::max<int64_t>(result.tokens, 1));
+  result.hessian = hessian;
   return result;
 }
 

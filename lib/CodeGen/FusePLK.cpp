@@ -107,6 +107,39 @@ struct FuseEmbeds : OpRewritePattern<plm::BinaryOp> {
   }
 };
 
+/// add(linear(x) residual embed(a), embed(b)) => linear(x) residual embed(a,
+/// b): a factorised word table, whose product meets positions and types one by
+/// one.
+struct FuseResidualEmbeds : OpRewritePattern<plm::BinaryOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(plm::BinaryOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op.getKind() != plm::BinaryKind::Add)
+      return failure();
+    for (int side : {0, 1}) {
+      auto linear = soleProducer<LinearOp>(op->getOperand(side));
+      auto b = soleProducer<EmbedOp>(op->getOperand(1 - side));
+      if (!linear || !linear.getResidual() || linear.getGamma() || !b ||
+          b.getGamma() || b.getType() != op.getType() ||
+          linear.getType() != op.getType())
+        continue;
+      auto a = soleProducer<EmbedOp>(linear.getResidual());
+      if (!a || a.getGamma() || a.getType() != b.getType() ||
+          (a.getPosition() && b.getPosition()))
+        continue;
+      rewriter.moveOpBefore(linear, op);
+      rewriter.setInsertionPoint(linear);
+      auto sum = plm::BinaryOp::create(rewriter, op.getLoc(), op.getType(),
+                                       op.getKindAttr(), a, b);
+      rewriter.modifyOpInPlace(
+          linear, [&] { linear.getResidualMutable().assign(sum.getResult()); });
+      rewriter.replaceOp(op, linear.getResult());
+      return success();
+    }
+    return failure();
+  }
+};
+
 /// Several products of the same input become one with a concatenated weight:
 /// one pass over the input instead of three.
 struct FuseQKV : OpRewritePattern<AttentionOp> {
@@ -166,7 +199,7 @@ struct FuseQKV : OpRewritePattern<AttentionOp> {
   }
 
   /// A weight that concatenates the sources of others along the columns, with
-  /// their scales and zero points. Null if some are quantised and others not.
+  /// their scales and zero points. Null if they are quantised in different ways.
   /// Reused when a shared layer asks again: equal sources, equal symbol.
   static FlatSymbolRefAttr concat(ArrayRef<FlatSymbolRefAttr> refs,
                                   SymbolTable &symbols,
@@ -206,6 +239,8 @@ struct FuseQKV : OpRewritePattern<AttentionOp> {
       scale = concat(scales, symbols, rewriter);
     if (!zeroPoints.empty())
       zeroPoint = concat(zeroPoints, symbols, rewriter);
+    if ((!scales.empty() && !scale) || (!zeroPoints.empty() && !zeroPoint))
+      return {}; // scales of two forms
     ArrayAttr sourcesAttr = rewriter.getArrayAttr(sources);
     for (auto op : cast<ModuleOp>(symbols.getOp()).getOps<WeightOp>())
       if (op.getSources() == sourcesAttr && op.getPanelAttr() == panel &&
@@ -236,7 +271,8 @@ struct FusePLKPass : plmc::impl::FusePLKBase<FusePLKPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
     patterns.add<FuseActivation, FuseResidual, FuseNorm<LinearOp>,
-                 FuseNorm<EmbedOp>, FuseEmbeds, FuseQKV>(&getContext());
+                 FuseNorm<EmbedOp>, FuseEmbeds, FuseResidualEmbeds, FuseQKV>(
+        &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
     // Weights that a merge has left without a reader.

@@ -135,7 +135,6 @@ Value KernelBuilder::loadVec(Value address, int64_t valid) {
 }
 Value KernelBuilder::loadVec8(Value address, int64_t valid, bool isUnsigned) {
   auto bytes = VectorType::get({target.lanes}, i8);
-  auto wide = VectorType::get({target.lanes}, i32);
   Value narrow;
   if (valid >= target.lanes)
     narrow = load(bytes, address);
@@ -144,6 +143,10 @@ Value KernelBuilder::loadVec8(Value address, int64_t valid, bool isUnsigned) {
         *this, loc, bytes, address, laneMask(valid),
         arith::ConstantOp::create(*this, loc, getZeroAttr(bytes)).getResult(),
         getI32IntegerAttr(1));
+  return floatsOf8(narrow, isUnsigned);
+}
+Value KernelBuilder::floatsOf8(Value narrow, bool isUnsigned) {
+  auto wide = VectorType::get({target.lanes}, i32);
   // Through i32: there are instructions for that at every vector level.
   Value extended =
       isUnsigned ? Value(arith::ExtUIOp::create(*this, loc, wide, narrow))

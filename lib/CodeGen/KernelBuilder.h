@@ -96,6 +96,8 @@ public:
   void storeVec(Value value, Value address, int64_t valid);
   /// The same from 8-bit integers, as f32.
   Value loadVec8(Value address, int64_t valid, bool isUnsigned);
+  /// A vector of 8-bit integers as f32.
+  Value floatsOf8(Value bytes, bool isUnsigned);
   /// A vector of a row of 4-bit values (plk.weight says how they lie), from
   /// column `column` on, a multiple of the vector; as f32.
   Value loadVec4(Value row, Value column);

@@ -17,6 +17,7 @@
 
 #include "Kernels/DotProduct.h"
 #include "LowerWeights.h"
+#include "Table.h"
 #include "TokenAnalysis.h"
 #include "plmc/CodeGen/Passes.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
@@ -59,7 +60,6 @@ private:
   Value encoded(Value rows, plk::WeightOp weight,
                 plm::QuantizeOp given = nullptr);
   FailureOr<std::pair<Value, plk::WeightOp>> linearOperands(plm::LinearOp op);
-  Value dequantizedRows(Operation *op);
   void computeMaskFirst();
   LogicalResult lower(Operation *op);
   template <typename OpT> Value replaceRowwise(OpT op);
@@ -246,8 +246,9 @@ LogicalResult Lowering::lower(Operation *op) {
 
   if (auto embedding = dyn_cast<plm::EmbeddingOp>(op); embedding && token) {
     auto table = weights.table(embedding.getTable());
-    if (failed(table))
-      return unsupportedType(op);
+    if (failed(table)) // of f32 it has been said why
+      return typeOf(old).getElementType().isF32() ? failure()
+                                                  : unsupportedType(op);
     result = plk::EmbedOp::create(
         builder, loc, resultType(), ValueRange{embedding.getIds()},
         ArrayRef<Attribute>{*table}, FlatSymbolRefAttr(), 0);
@@ -288,10 +289,6 @@ LogicalResult Lowering::lower(Operation *op) {
     result = plk::PoolOp::create(
         builder, loc, resultType(), pool.getKindAttr(), packed(pool.getInput()),
         allRows ? builder.getUnitAttr() : UnitAttr(), pool.getEpsilonAttr());
-  } else if (!token &&
-             (isa<plm::EmbeddingOp>(op) ||
-              (isa<plm::PositionEmbeddingOp>(op) && mode == PackMode::None))) {
-    result = dequantizedRows(op);
   } else if (token) {
     result = llvm::TypeSwitch<Operation *, Value>(op)
                  .Case<plm::ActivationOp, plm::UnaryOp, plm::CastOp,
@@ -329,26 +326,6 @@ LogicalResult Lowering::lower(Operation *op) {
       operand.set(value);
   }
   return success();
-}
-
-/// The rows of a table with one scale, read before they are dequantized, not
-/// after; null if `op` reads no such table.
-Value Lowering::dequantizedRows(Operation *op) {
-  OpOperand &table = op->getOpOperand(op->getNumOperands() - 1);
-  auto source = QuantizedWeight::match(table.get());
-  if (!source || source->axis >= 0)
-    return {};
-  plm::DequantizeOp dequantize = source->op;
-  auto type = typeOf(op->getResult(0));
-  Operation *rows = builder.clone(*op);
-  rows->setOperand(table.getOperandNumber(), dequantize.getInput());
-  for (OpOperand &operand : rows->getOpOperands())
-    operand.set(plain(operand.get()));
-  rows->getResult(0).setType(
-      makeTensorType(getDims(type), source->elementType()));
-  return plm::DequantizeOp::create(
-      builder, op->getLoc(), type, rows->getResult(0), dequantize.getScale(),
-      dequantize.getZeroPoint(), 0, 0, dequantize.getBits());
 }
 
 /// A computed mask has to be there before rows can be packed: what it takes
@@ -391,6 +368,7 @@ LogicalResult Lowering::run() {
   for (Operation *op : llvm::reverse(ops))
     if (op != terminator && op->use_empty() && isMemoryEffectFree(op))
       op->erase();
+  readTablesByRows(func); // of the embeddings that are left
 
   for (auto [index, zero] : llvm::enumerate(paddingZero))
     if (zero)

@@ -8,7 +8,6 @@
 #include "LowerWeights.h"
 #include "plmc/Interpreter/Interpreter.h"
 #include "llvm/Support/FormatVariadic.h"
-#include "llvm/Support/xxhash.h"
 
 using namespace mlir;
 using namespace plmc;
@@ -17,23 +16,10 @@ static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-static uint64_t hashOf(ArrayRef<float> values) {
-  return llvm::xxh3_64bits(ArrayRef<uint8_t>(
-      reinterpret_cast<const uint8_t *>(values.data()), values.size() * 4));
-}
-
 static FailureOr<FlatSymbolRefAttr> refTo(FailureOr<plk::WeightOp> weight) {
   if (failed(weight))
     return failure();
   return FlatSymbolRefAttr::get(*weight);
-}
-
-FailureOr<FlatSymbolRefAttr> WeightLowering::table(Value value) {
-  if (auto source = QuantizedWeight::matchHalfBytes(value))
-    return refTo(halfByteTable(*source));
-  if (auto source = QuantizedWeight::match(value))
-    return refTo(quantized(*source, /*panels=*/false, /*transposed=*/false));
-  return refTo(plain(value, /*panels=*/false, /*transposed=*/false));
 }
 
 FailureOr<plk::WeightOp> WeightLowering::panels(plm::LinearOp linear) {
@@ -90,52 +76,31 @@ FailureOr<plk::WeightOp> WeightLowering::plain(Value value, bool panels,
   return known;
 }
 
-FlatSymbolRefAttr WeightLowering::store(StringRef name, ArrayRef<float> values,
-                                        ArrayRef<int64_t> shape,
-                                        int64_t panel) {
+FlatSymbolRefAttr WeightLowering::storeBlob(StringRef name,
+                                             AsmResourceBlob values,
+                                             RankedTensorType type,
+                                             int64_t panel) {
   builder.setInsertionPoint(func);
-  auto type = RankedTensorType::get(shape, builder.getF32Type());
   auto parameter = plm::ParameterOp::create(
       builder, func.getLoc(), name,
-      DenseResourceElementsAttr::get(
-          type, name, HeapAsmResourceBlob::allocateAndCopyInferAlign(values)));
+      DenseResourceElementsAttr::get(type, name, std::move(values)));
   symbols.insert(parameter); // renames on a clash
   auto op = plk::WeightOp::create(
       builder, func.getLoc(), (name + (panel ? ".panels" : ".plain")).str(),
-      builder.getArrayAttr({FlatSymbolRefAttr::get(parameter)}), shape,
-      panel ? builder.getI64IntegerAttr(panel) : IntegerAttr(),
+      builder.getArrayAttr({FlatSymbolRefAttr::get(parameter)}),
+      type.getShape(), panel ? builder.getI64IntegerAttr(panel) : IntegerAttr(),
       ArrayRef<bool>{false});
+  if (!type.getElementType().isF32())
+    op.setQuantizedAttr(TypeAttr::get(type.getElementType()));
   symbols.insert(op);
   return FlatSymbolRefAttr::get(op);
 }
 
-/// A table of 4-bit values and their scales, one for each block of each row.
-FailureOr<plk::WeightOp>
-WeightLowering::halfByteTable(const QuantizedWeight &source) {
-  plm::GetParameterOp get = source.parameter;
-  ArrayRef<int64_t> shape = typeOf(get.getResult()).getShape();
-  int64_t blocks = source.block ? llvm::divideCeil(shape[1], source.block) : 1;
-  auto scales = source.scales(shape[0] * blocks);
-  if (!scales) {
-    get.emitOpError() << llvm::toString(scales.takeError());
-    return failure();
-  }
-  plk::WeightOp &known =
-      weights[llvm::formatv("{0}|t4|{1}|{2:x}", get.getParameter(),
-                            source.block, hashOf(*scales))
-                  .str()];
-  if (known)
-    return known;
-  Ref scale =
-      store((get.getParameter() + ".scale").str(), *scales, {shape[0], blocks});
-  known = create(get, /*panels=*/false, /*transposed=*/false);
-  known.setQuantizedAttr(TypeAttr::get(source.elementType()));
-  known.setScaleAttr(scale);
-  known.setAxisAttr(builder.getI64IntegerAttr(0));
-  known.setBits(4);
-  if (source.block)
-    known.setBlock(source.block);
-  return known;
+FlatSymbolRefAttr WeightLowering::store(StringRef name, ArrayRef<float> values,
+                                        ArrayRef<int64_t> shape,
+                                        int64_t panel) {
+  return storeBlob(name, HeapAsmResourceBlob::allocateAndCopyInferAlign(values),
+                   RankedTensorType::get(shape, builder.getF32Type()), panel);
 }
 
 /// 8-bit values, and scales and zero points beside them: for panels one a
@@ -174,105 +139,6 @@ WeightLowering::quantized(const QuantizedWeight &source, bool panels,
   if (axis >= 0)
     op.setAxisAttr(builder.getI64IntegerAttr(axis));
   return known = op;
-}
-
-/// The sums of the columns of a dequantised [K, N] (or [N, K]) weight.
-static llvm::Expected<std::vector<float>> columnSums(plm::ParameterOp parameter,
-                                                     bool transposed,
-                                                     ArrayRef<float> scales,
-                                                     int64_t block) {
-  auto tensor = tensorFromAttr(parameter.getValue());
-  if (!tensor)
-    return tensor.takeError();
-  int64_t k = tensor->shape[transposed ? 1 : 0];
-  int64_t n = tensor->shape[transposed ? 0 : 1];
-  const int8_t *values = tensor->as<int8_t>();
-  std::vector<double> sums(n, 0.0);
-  for (int64_t row = 0; row < k; ++row)
-    for (int64_t column = 0; column < n; ++column)
-      sums[column] +=
-          double(values[transposed ? column * k + row : row * n + column]) *
-          scales[(block ? row / block : 0) * n + column];
-  return std::vector<float>(sums.begin(), sums.end());
-}
-
-/// The weight of a product in int8: words of integers, and in panels their
-/// scales [blocks, N] and the sums of the columns behind them.
-FailureOr<plk::WeightOp> WeightLowering::integers(plm::LinearOp linear) {
-  auto source = QuantizedWeight::matchBlocks(linear.getWeight());
-  if (!source || !source->elementType().isSignlessInteger(8))
-    return linear.emitOpError("in int8 takes a weight whose integers are an i8 "
-                              "parameter and whose scales are constant");
-  plm::GetParameterOp get = source->parameter;
-  bool transposed = linear.getTransposed();
-  SmallVector<int64_t> shape(typeOf(get.getResult()).getShape());
-  int64_t kAxis = transposed ? 1 : 0;
-  int64_t k = shape[kAxis], n = shape[1 - kAxis], block = source->block;
-  if (k > (int64_t(1) << 16))
-    return linear.emitOpError("in int8 sums more than 65536 products");
-  bool ofColumns = source->axis == 1 - kAxis;
-  if (block ? ofColumns || k % block || block % 32
-            : source->axis >= 0 && !ofColumns)
-    return linear.emitOpError(
-        "in int8 needs one scale for each column of the weight, or for blocks "
-        "of 32, 64, ... of its rows that divide their number");
-  int64_t blocks = block ? k / block : 1;
-  auto values = source->scales(blocks * n);
-  if (!values) {
-    linear.emitOpError() << llvm::toString(values.takeError());
-    return failure();
-  }
-  std::vector<float> scales(*values);
-  if (block && transposed) // [N, blocks]
-    for (int64_t i = 0; i < blocks; ++i)
-      for (int64_t column = 0; column < n; ++column)
-        scales[i * n + column] = (*values)[column * blocks + i];
-  plk::WeightOp &known =
-      weights[llvm::formatv("{0}|i{1}{2}|{3}|{4:x}", get.getParameter(),
-                            source->bits, transposed ? "t" : "", block,
-                            hashOf(scales))
-                  .str()];
-  if (known)
-    return known;
-  auto sums = columnSums(symbols.lookup<plm::ParameterOp>(get.getParameter()),
-                         transposed, scales, block);
-  if (!sums) {
-    linear.emitOpError() << llvm::toString(sums.takeError());
-    return failure();
-  }
-  llvm::append_range(scales, *sums);
-  Ref scale = store((get.getParameter() + ".scale").str(), scales,
-                    {blocks + 1, n}, panelWidth);
-  plk::WeightOp op = create(get, /*panels=*/true, transposed);
-  op.setQuantizedAttr(TypeAttr::get(source->elementType()));
-  op.setScaleAttr(scale);
-  op.setAxisAttr(builder.getI64IntegerAttr(1));
-  op.setPrecision(plm::Precision::Int8);
-  op.setBits(source->bits <= 4 ? 4 : 8);
-  if (block)
-    op.setBlock(block);
-  return known = op;
-}
-
-plk::WeightOp WeightLowering::integerPanels(plm::LinearOp linear) {
-  auto source = QuantizedWeight::match(linear.getWeight());
-  int64_t ofColumns = linear.getTransposed() ? 0 : 1;
-  if (linear.getPrecision() || !source ||
-      !source->elementType().isSignlessInteger(8) ||
-      (source->axis >= 0 && source->axis != ofColumns))
-    return {};
-  ArrayRef<int64_t> shape = typeOf(linear.getWeight()).getShape();
-  if (shape[1 - ofColumns] > (int64_t(1) << 16)) // sums must fit 32 bits
-    return {};
-  auto zeroPoints = source->zeroPoints(shape[ofColumns]);
-  if (!zeroPoints) {
-    llvm::consumeError(zeroPoints.takeError());
-    return {};
-  }
-  if (!zeroPoints->empty())
-    return {};
-  FailureOr<plk::WeightOp> weight = integers(linear);
-  return failed(weight) ? plk::WeightOp() : *weight;
 }
 
 FailureOr<FlatSymbolRefAttr> WeightLowering::row(Value value) {

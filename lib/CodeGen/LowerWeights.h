@@ -9,10 +9,14 @@
 #define PLMC_LIB_CODEGEN_LOWERWEIGHTS_H
 
 #include "QuantizedWeight.h"
+#include "Table.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/AsmState.h"
 #include "plmc/Dialect/PLK/PLK.h"
 
 namespace plmc {
+
+uint64_t hashOf(llvm::ArrayRef<float> values);
 
 /// Makes the plk.weight of what an op reads, before `func`; the same one for
 /// the same parameter in the same layout. Fails if the value is no parameter
@@ -24,7 +28,8 @@ public:
       : func(func), symbols(module), builder(func.getContext()),
         panelWidth(panelWidth) {}
 
-  /// A matrix or vector, row major as it is.
+  /// The table of an embedding, in any form that TableSource knows. What is
+  /// wrong with an f32 table is reported.
   mlir::FailureOr<mlir::FlatSymbolRefAttr> table(mlir::Value value);
   /// A [N] operand (bias, gamma, beta): a parameter, or a constant, which
   /// becomes one.
@@ -42,12 +47,17 @@ private:
   mlir::FailureOr<plk::WeightOp> quantized(const QuantizedWeight &source,
                                            bool panels, bool transposed);
   mlir::FailureOr<plk::WeightOp> halfByteTable(const QuantizedWeight &source);
+  mlir::FailureOr<plk::WeightOp> codedTable(const TableSource &source);
+  mlir::FailureOr<Ref> codebooks(mlir::Value value);
+  mlir::FailureOr<Ref> mapTo(int64_t rows, mlir::Value map);
   mlir::FailureOr<plk::WeightOp> integers(plm::LinearOp linear);
   plk::WeightOp create(plm::GetParameterOp get, bool panels, bool transposed);
   /// Values that were computed now, as a weight: `panel` columns wide panels,
-  /// or 0 for a vector.
+  /// or 0 for a vector. Integers are `quantized` by themselves.
   Ref store(llvm::StringRef name, llvm::ArrayRef<float> values,
             llvm::ArrayRef<int64_t> shape, int64_t panel = 0);
+  Ref storeBlob(llvm::StringRef name, mlir::AsmResourceBlob blob,
+                mlir::RankedTensorType type, int64_t panel = 0);
 
   mlir::func::FuncOp func;
   mlir::SymbolTable symbols;

@@ -15,8 +15,10 @@ using namespace plmc;
 
 PanelPacker::PanelPacker(plk::WeightOp weight)
     : k(weight.getShape()[0]), width(*weight.getPanel()),
-      wordSize(weight.getWordSize()), precision(weight.getPrecision()),
+      packSize(weight.getPackSize()), packWords(weight.getPackWords()),
+      bits(weight.getBits()), precision(weight.getPrecision()),
       quantized(weight.getQuantized().has_value()),
+      isUnsigned(quantized && weight.getQuantized()->isUnsignedInteger()),
       panels(weight.getStoredBytes(), 0) {}
 
 /// Calls place(row, column, value) for every element.
@@ -35,35 +37,48 @@ void PanelPacker::forEach(const PanelSource &source, PlaceT place) {
   }
 }
 
+/// A code of fewer than 8 bits into its pack: `at` is its first word, the others
+/// follow `wordBytes` apart, and `i` is the number of the value in the pack.
+static void placeCode(char *at, int64_t wordBytes, int64_t bits, int64_t i,
+                      unsigned code) {
+  char *byte = at + i % 4;
+  if (bits == 3) {
+    byte[i / 16 * wordBytes] |= char((code & 3) << (i % 16 / 4 * 2));
+    byte[2 * wordBytes] |= char((code >> 2) << (i / 4));
+    return;
+  }
+  *byte |= char(code << (i / 4 * bits));
+}
+
 void PanelPacker::add(const PanelSource &source) {
-  int64_t words = llvm::divideCeil(k, wordSize);
-  // Address of the word (or, without a precision, of the element).
-  auto word = [&](int64_t row, int64_t column, int64_t bytes) {
-    return panels.data() + ((column / width * words + row / wordSize) * width +
-                            column % width) *
-                               bytes;
+  int64_t packs = llvm::divideCeil(k, packSize);
+  // Address of the first word of the pack (or, without a precision, of the
+  // element).
+  auto pack = [&](int64_t row, int64_t column, int64_t bytes) {
+    int64_t rows = column / width * packs + row / packSize;
+    return panels.data() +
+           (rows * std::max<int64_t>(packWords, 1) * width + column % width) *
+               bytes;
   };
   if (!precision && quantized) {
     forEach<char>(source, [&](int64_t row, int64_t column, char value) {
-      *word(row, column, 1) = value;
+      *pack(row, column, 1) = value;
     });
   } else if (!precision) {
     forEach<float>(source, [&](int64_t row, int64_t column, float value) {
-      std::memcpy(word(row, column, 4), &value, 4);
+      std::memcpy(pack(row, column, 4), &value, 4);
     });
   } else if (*precision == plm::Precision::BF16) {
     forEach<float>(source, [&](int64_t row, int64_t column, float value) {
       uint16_t bits = floatToBF16(value);
-      std::memcpy(word(row, column, 4) + row % 2 * 2, &bits, 2);
-    });
-  } else if (wordSize == 4) {
-    forEach<int8_t>(source, [&](int64_t row, int64_t column, int8_t value) {
-      word(row, column, 4)[row % 4] = static_cast<char>(value + 128);
+      std::memcpy(pack(row, column, 4) + row % 2 * 2, &bits, 2);
     });
   } else {
-    forEach<int8_t>(source, [&](int64_t row, int64_t column, int8_t value) {
-      char &byte = word(row, column, 4)[row % 4];
-      byte |= static_cast<char>((value + 8 & 15) << (row % 8 < 4 ? 0 : 4));
+    int64_t least = isUnsigned ? 0 : -(1 << (bits - 1));
+    unsigned mask = (1u << bits) - 1;
+    forEach<uint8_t>(source, [&](int64_t row, int64_t column, uint8_t value) {
+      placeCode(pack(row, column, 4), width * 4, bits, row % packSize,
+                unsigned(value - least) & mask);
     });
   }
   column0 += source.columns;

@@ -33,9 +33,9 @@ private:
   template <typename T, typename PlaceT>
   void forEach(const PanelSource &source, PlaceT place);
 
-  int64_t k, width, wordSize;
+  int64_t k, width, packSize, packWords, bits;
   std::optional<plm::Precision> precision;
-  bool quantized;
+  bool quantized, isUnsigned;
   int64_t column0 = 0; // of the next source
   std::vector<char> panels;
 };

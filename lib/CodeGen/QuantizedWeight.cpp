@@ -99,9 +99,3 @@ bool plmc::hasStoredWeight(plm::LinearOp linear) {
   return quantized && (quantized->axis < 0 ||
                        quantized->axis == (linear.getTransposed() ? 0 : 1));
 }
-
-bool plmc::isTable(Value table) {
-  return table.getDefiningOp<plm::GetParameterOp>() ||
-         QuantizedWeight::matchHalfBytes(table) ||
-         QuantizedWeight::match(table);
-}

@@ -41,9 +41,6 @@ struct QuantizedWeight {
 /// parameter in f32, or 8-bit with one scale or one for each column of the
 /// product; in int8 also with scales of blocks.
 bool hasStoredWeight(plm::LinearOp linear);
-/// True for a table of plm.embedding or plm.position_embedding that can be
-/// read row by row.
-bool isTable(mlir::Value table);
 
 } // namespace plmc
 

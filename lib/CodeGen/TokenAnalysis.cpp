@@ -27,6 +27,7 @@
 #include "TokenAnalysis.h"
 #include "Decompose.h"
 #include "QuantizedWeight.h"
+#include "Table.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "llvm/ADT/SetVector.h"
 

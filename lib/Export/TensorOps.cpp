@@ -197,9 +197,18 @@ void write(Writer &w, SliceOp op) {
          {}, w.nameOf(op.getResult()));
 }
 
+/// As int64: ONNX takes no other indices than int32 and int64.
+std::string indices(Writer &w, Value value) {
+  DType dtype = dtypeOf(value);
+  if (dtype == DType::I64 || dtype == DType::I32)
+    return w.nameOf(value);
+  return w.node("Cast", {w.nameOf(value)},
+                {Attr::of("to", int64_t(onnxType(DType::I64)))});
+}
+
 template <typename GatherLike>
 void writeGather(Writer &w, GatherLike op, StringRef type, Attr attr) {
-  w.node(type, {w.nameOf(op.getData()), w.nameOf(op.getIndices())}, {attr},
+  w.node(type, {w.nameOf(op.getData()), indices(w, op.getIndices())}, {attr},
          w.nameOf(op.getResult()));
 }
 void write(Writer &w, GatherOp op) {
@@ -211,6 +220,28 @@ void write(Writer &w, GatherElementsOp op) {
 void write(Writer &w, GatherNDOp op) {
   writeGather(w, op, "GatherND",
               Attr::of("batch_dims", int64_t(op.getBatchDims())));
+}
+
+/// All codebooks are one list of entries; that of sub-vector m begins at m * C.
+void write(Writer &w, CodebookLookupOp op) {
+  SmallVector<DimExpr> books = dimsOf(op.getCodebooks());
+  std::optional<int64_t> parts = books[0].constant(),
+                         entries = books[1].constant(),
+                         size = books[2].constant();
+  if (!parts || !entries || !size)
+    return w.fail(op, "the shape of the codebooks must be constant");
+  SmallVector<int64_t> starts;
+  for (int64_t part = 0; part < *parts; ++part)
+    starts.push_back(part * *entries);
+  std::string list = w.node("Reshape", {w.nameOf(op.getCodebooks()),
+                                        w.ints({*parts * *entries, *size})});
+  std::string index =
+      w.node("Add", {indices(w, op.getCodes()), w.ints(starts)});
+  std::string rows =
+      w.node("Gather", {list, index}, {Attr::of("axis", int64_t(0))});
+  SmallVector<int64_t> shape(dimsOf(op.getResult()).size() - 1, 0);
+  shape.push_back(*parts * *size);
+  w.node("Reshape", {rows, w.ints(shape)}, {}, w.nameOf(op.getResult()));
 }
 
 template <typename ScatterLike>
@@ -314,9 +345,9 @@ bool writeTensorOp(Writer &w, Operation *op) {
   return llvm::TypeSwitch<Operation *, bool>(op)
       .Case<UnaryOp, BinaryOp, SelectOp, CastOp, QuantizeOp, DequantizeOp,
             MatmulOp, TransposeOp, ReshapeOp, BroadcastOp, ConcatOp, SliceOp,
-            GatherOp, GatherElementsOp, GatherNDOp, ScatterNDOp,
-            ScatterElementsOp, ArgReduceOp, ReduceOp, SoftmaxOp, IotaOp,
-            CumSumOp, ShapeValueOp>([&](auto concrete) {
+            GatherOp, GatherElementsOp, GatherNDOp, CodebookLookupOp,
+            ScatterNDOp, ScatterElementsOp, ArgReduceOp, ReduceOp, SoftmaxOp,
+            IotaOp, CumSumOp, ShapeValueOp>([&](auto concrete) {
         write(w, concrete);
         return true;
       })

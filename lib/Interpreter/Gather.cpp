@@ -185,12 +185,40 @@ static Expected<HostTensor> evaluatePositionEmbedding(const EvalContext &ctx) {
   return result;
 }
 
+static Expected<HostTensor> evaluateCodebookLookup(const EvalContext &ctx) {
+  const HostTensor &codes = ctx.operand(0), &books = ctx.operand(1);
+  Expected<HostTensor> result = ctx.allocateResultLike(books);
+  if (!result)
+    return result.takeError();
+  if (codes.dtype != DType::U8 || books.rank() != 3 || codes.rank() == 0 ||
+      codes.shape.back() != books.shape[0])
+    return ctx.error("codes of shape " + shapeString(codes.shape) +
+                     " do not fit codebooks of shape " +
+                     shapeString(books.shape));
+  int64_t parts = books.shape[0], entries = books.shape[1];
+  SmallVector<int64_t, 4> shape(codes.shape);
+  shape.back() = parts * books.shape[2];
+  if (Error err = ctx.checkResultShape(*result, shape))
+    return err;
+  size_t entry = books.shape[2] * dtypeSize(books.dtype);
+  char *out = result->data.data();
+  for (auto [index, code] : llvm::enumerate(toInts(codes))) {
+    if (code >= entries)
+      return ctx.error("code " + Twine(code) + " is not in [0, " +
+                       Twine(entries) + ")");
+    int64_t from = int64_t(index) % parts * entries + code;
+    out = std::copy_n(books.data.data() + from * entry, entry, out);
+  }
+  return result;
+}
+
 void registerGather(EvaluatorTable &table) {
   table["plm.gather"] = evaluateGather;
   table["plm.gather_elements"] = evaluateGatherElements;
   table["plm.gather_nd"] = evaluateGatherND;
   table["plm.embedding"] = evaluateEmbedding;
   table["plm.position_embedding"] = evaluatePositionEmbedding;
+  table["plm.codebook_lookup"] = evaluateCodebookLookup;
 }
 
 } // namespace plmc::interp

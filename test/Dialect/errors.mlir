@@ -73,7 +73,7 @@ func.func @spelling(%x: tensor<?xf32, #plm.dims<"n*2">>) -> tensor<?xf32, #plm.d
 // -----
 
 func.func @linear_int8(%x: tensor<2x4xf32>, %w: tensor<4x5xf32>) -> tensor<2x5xf32> {
-  // expected-error @+1 {{in int8 takes a weight that is a plm.dequantize without a zero point}}
+  // expected-error @+1 {{in int8 takes a weight that is a plm.dequantize}}
   %r = plm.linear %x, %w precision int8 : (tensor<2x4xf32>, tensor<4x5xf32>) -> tensor<2x5xf32>
   return %r : tensor<2x5xf32>
 }
@@ -84,4 +84,36 @@ func.func @dequantize_blocks(%x: tensor<64x4xi8>, %s: tensor<3x4xf32>) -> tensor
   // expected-error @+1 {{scale}}
   %r = plm.dequantize %x scale %s {block_size = 32 : i64} : (tensor<64x4xi8>, tensor<3x4xf32>) -> tensor<64x4xf32>
   return %r : tensor<64x4xf32>
+}
+
+// -----
+
+func.func @codes(%c: tensor<7x3xui8>, %b: tensor<4x5x2xf32>) -> tensor<7x6xf32> {
+  // expected-error @+1 {{codes have shape [7, 3] and codebooks [4, 5, 2], expected [..., M] and [M, C, D]}}
+  %r = plm.codebook_lookup %c, %b : (tensor<7x3xui8>, tensor<4x5x2xf32>) -> tensor<7x6xf32>
+  return %r : tensor<7x6xf32>
+}
+
+// -----
+
+func.func @code_type(%c: tensor<7x3xi8>, %b: tensor<3x5x2xf32>) -> tensor<7x6xf32> {
+  // expected-error @+1 {{codes have element type 'i8', expected ui8}}
+  %r = plm.codebook_lookup %c, %b : (tensor<7x3xi8>, tensor<3x5x2xf32>) -> tensor<7x6xf32>
+  return %r : tensor<7x6xf32>
+}
+
+// -----
+
+func.func @code_result(%c: tensor<7x3xui8>, %b: tensor<3x5x2xf32>) -> tensor<7x5xf32> {
+  // expected-error @+1 {{result has shape [7, 5], expected [7, 6]}}
+  %r = plm.codebook_lookup %c, %b : (tensor<7x3xui8>, tensor<3x5x2xf32>) -> tensor<7x5xf32>
+  return %r : tensor<7x5xf32>
+}
+
+// -----
+
+func.func @too_many(%c: tensor<7x3xui8>, %b: tensor<3x300x2xf32>) -> tensor<7x6xf32> {
+  // expected-error @+1 {{codebooks have shape [3, 300, 2], expected 1 to 256 entries}}
+  %r = plm.codebook_lookup %c, %b : (tensor<7x3xui8>, tensor<3x300x2xf32>) -> tensor<7x6xf32>
+  return %r : tensor<7x6xf32>
 }

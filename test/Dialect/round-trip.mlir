@@ -2,6 +2,8 @@
 
 // CHECK: plm.parameter @w = dense<1.000000e+00> : tensor<4x4xf32>
 plm.parameter @w = dense<1.0> : tensor<4x4xf32>
+plm.parameter @codes = dense<1> : tensor<4x2xui8>
+plm.parameter @books = dense<1.0> : tensor<2x3x2xf32>
 plm.parameter @g = dense<1.0> : tensor<4xf32>
 
 // CHECK-LABEL: func.func @forward
@@ -16,6 +18,10 @@ func.func @forward(%ids: tensor<?x?xi64, #plm.dims<"b", "s">>, %mask: tensor<?x?
   %g = plm.get_parameter @g : tensor<4xf32>
   // CHECK: plm.embedding
   %e = plm.embedding %ids, %w : (tensor<?x?xi64, #plm.dims<"b", "s">>, tensor<4x4xf32>) -> tensor<?x?x4xf32, #plm.dims<"b", "s", "4">>
+  // CHECK: plm.codebook_lookup %{{.*}}, %{{.*}} : (tensor<4x2xui8>, tensor<2x3x2xf32>) -> tensor<4x4xf32>
+  %c = plm.get_parameter @codes : tensor<4x2xui8>
+  %k = plm.get_parameter @books : tensor<2x3x2xf32>
+  %t = plm.codebook_lookup %c, %k : (tensor<4x2xui8>, tensor<2x3x2xf32>) -> tensor<4x4xf32>
   // CHECK: plm.position_embedding %{{.*}} {offset = 1 : i64}
   %p = plm.position_embedding %w {offset = 1 : i64} : (tensor<4x4xf32>) -> tensor<1x?x4xf32, #plm.dims<"1", "s", "4">>
   // CHECK: plm.binary add

@@ -4,6 +4,7 @@
 
 import unittest
 
+import numpy
 import onnx
 import onnxruntime
 
@@ -50,6 +51,48 @@ class ExportTest(unittest.TestCase):
                     for output, value in expected.items():
                         assert_matches(self, outputs[output], value, inputs["attention_mask"],
                                        "%s %s %s" % (name, key, output), padding="zero")
+
+    def test_tables_of_codes(self):
+        """Codebooks in 8 bits, and an alias map: what no fixture has."""
+        folder = scratch_folder()
+        with open(folder + "/codes.mlir", "w") as file:
+            file.write(CODES)
+        for suffix in ("onnx", "so"):
+            done = plmc("compress", folder + "/codes.mlir", "-o", folder + "/codes." + suffix)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        onnx.checker.check_model(folder + "/codes.onnx", full_check=True)
+        ids = numpy.array([[0, 1, 2], [6, 5, 3]], numpy.int64)
+        inputs = {"ids": ids, "mask": numpy.ones_like(ids)}
+        expected = session(folder + "/codes.onnx").run(["out"], inputs)[0]
+        self.assertEqual(expected[1, 0].tolist(), [0.5, 1.0, -1.5, -2.0])  # row 0, codes 0 and 1
+        actual = plm.Model(folder + "/codes.so", threads=1)(**inputs)["out"]
+        numpy.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+
+CODES = """
+!ids = tensor<?x?xi64, #plm.dims<"b", "s">>
+!x = tensor<?x?x4xf32, #plm.dims<"b", "s", "4">>
+plm.parameter @codes = dense<[[0, 1], [2, 0], [1, 1]]> : tensor<3x2xui8>
+plm.parameter @books = dense<[[[1, 2], [3, 4], [5, 6]], [[-7, 8], [-6, -8], [9, 0]]]> : tensor<2x3x2xi8>
+plm.parameter @scales = dense<[0.5, 0.25]> : tensor<2xf32>
+plm.parameter @map = dense<[2, 0, 1, 1, 2, -2, 0]> : tensor<7xi32>
+func.func @forward(%ids: !ids {plm.name = "ids"}, %mask: !ids {plm.name = "mask"}) -> (!x {plm.name = "out"}) {
+  %c = plm.get_parameter @codes : tensor<3x2xui8>
+  %b8 = plm.get_parameter @books : tensor<2x3x2xi8>
+  %s = plm.get_parameter @scales : tensor<2xf32>
+  %m = plm.get_parameter @map : tensor<7xi32>
+  %b = plm.dequantize %b8 scale %s : (tensor<2x3x2xi8>, tensor<2xf32>) -> tensor<2x3x2xf32>
+  %rows = plm.codebook_lookup %c, %b : (tensor<3x2xui8>, tensor<2x3x2xf32>) -> tensor<3x4xf32>
+  %t = plm.gather %rows, %m axis 0 : (tensor<3x4xf32>, tensor<7xi32>) -> tensor<7x4xf32>
+  %e = plm.embedding %ids, %t : (!ids, tensor<7x4xf32>) -> !x
+  %f = plm.activation relu %e : (!x) -> !x
+  %z = plm.constant dense<-1.0> : tensor<f32> : tensor<f32>
+  %g = plm.binary mul %e, %z : (!x, tensor<f32>) -> !x
+  %h = plm.activation relu %g : (!x) -> !x
+  %r = plm.binary sub %f, %h : (!x, !x) -> !x
+  return %r : !x
+}
+"""
 
 
 if __name__ == "__main__":

@@ -70,6 +70,23 @@ TEST_F(InterpreterQuantize, ScalesAlongAnAxis) {
                {2, 2, 2}, {2, 0, 4, 1, 6, 2, 8, 3});
 }
 
+TEST_F(InterpreterQuantize, CodebookLookup) {
+  std::string codes = "tensor<2x2xui8>", books = "tensor<2x3x2xf32>",
+              result = "tensor<2x4xf32>";
+  std::string body = "%r = plm.codebook_lookup %c, %b : (" + codes + ", " +
+                     books + ") -> " + result,
+              arguments = "%c: " + codes + ", %b: " + books;
+  HostTensor b = f32({2, 3, 2}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+  expectTensor(run(arguments, result, body,
+                   {makeTensor(DType::U8, {2, 2}, {0, 2, 2, 0}), b}),
+               {2, 4}, {0, 1, 10, 11, 4, 5, 6, 7});
+  auto bad = runBody(arguments, result, body,
+                     {makeTensor(DType::U8, {2, 2}, {0, 2, 3, 0}), b});
+  ASSERT_FALSE(bool(bad));
+  EXPECT_NE(llvm::toString(bad.takeError()).find("code 3 is not in [0, 3)"),
+            std::string::npos);
+}
+
 TEST_F(InterpreterQuantize, Dequantize) {
   HostTensor x = makeTensor(DType::U8, {2, 2}, {0, 255, 128, 127});
   HostTensor zero = makeTensor(DType::U8, {}, {128});

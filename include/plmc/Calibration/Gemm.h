@@ -22,18 +22,14 @@ public:
   static llvm::Expected<std::unique_ptr<Gemm>> create(mlir::MLIRContext *);
   /// a^T b.
   llvm::Expected<Matrix> transposedTimes(const Matrix &a, const Matrix &b);
+  /// a^T a.
+  llvm::Expected<Matrix> gram(const Matrix &a);
   /// a b.
   llvm::Expected<Matrix> times(const Matrix &a, const Matrix &b);
 
 private:
-  struct Product {
-    std::unique_ptr<LoadedModel> model;
-    std::unique_ptr<LoadedModel::Context> context;
-  };
-  static llvm::Expected<Product> compile(mlir::MLIRContext *, bool transposed);
-  static llvm::Expected<Matrix> run(Product &product, const Matrix &a,
-                                    const Matrix &b);
-  Product plain, transposed;
+  std::unique_ptr<LoadedModel> model;
+  std::unique_ptr<LoadedModel::Context> context;
 };
 
 } // namespace plmc

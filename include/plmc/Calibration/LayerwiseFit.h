@@ -65,6 +65,7 @@ private:
   mlir::OwningOpRef<mlir::ModuleOp> original;
   llvm::DenseMap<mlir::Operation *, mlir::Operation *> counterpart;
   std::vector<CalibrationBatch> batches;
+  int64_t tokens = 0;
   std::unique_ptr<StepwiseRun> now, before;
   std::vector<plm::LinearOp> layers; // in order
   size_t reached = 0;                // targets of `before` that were asked for

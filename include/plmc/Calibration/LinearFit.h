@@ -22,10 +22,18 @@ struct LinearStatistics {
   Vector inputMean;    // [K]
   Vector residualMean; // [N]
   int64_t tokens = 0;
+};
 
-  /// `inputs` [tokens, K], `residuals` [tokens, N].
-  static llvm::Expected<LinearStatistics> of(Gemm &gemm, const Matrix &inputs,
-                                             const Matrix &residuals);
+/// The inputs' part of it, the same for all layers that read one value.
+struct InputStatistics {
+  Matrix centred; // [tokens, K]
+  Matrix hessian;
+  Vector mean;
+
+  static llvm::Expected<InputStatistics> of(Gemm &gemm, const Matrix &inputs);
+  /// With `residuals` [tokens, N] of a layer.
+  llvm::Expected<LinearStatistics> with(Gemm &gemm,
+                                        const Matrix &residuals) const;
 };
 
 /// W + cross (hessian + lambda mean(diagonal) I)^-1: the least-squares fit that

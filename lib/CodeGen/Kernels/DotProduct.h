@@ -14,11 +14,13 @@
 namespace plmc {
 
 /// What the panels of a weight and the rows that meet them are made of
-/// (`precision`, `bits` and `block` of plk.weight).
+/// (`precision`, `bits`, `block`, `quantized`, `zero_point` and `scale` of
+/// plk.weight).
 struct DotFormat {
   plm::Precision precision = plm::Precision::Int8;
   int64_t bits = 8;
   int64_t block = 0; // 0: all of K
+  bool isUnsigned = false, zeroPoint = false, scalesInBF16 = false;
 
   static std::optional<DotFormat> of(plk::WeightOp weight);
   bool isInt() const { return precision == plm::Precision::Int8; }
@@ -26,21 +28,30 @@ struct DotFormat {
   bool hasInstruction(const TargetInfo &target) const;
   /// A vector of a tile holds two partial sums of each column.
   bool halvesColumns(const TargetInfo &target) const;
-  /// Values of K in a word of a panel.
-  int64_t wordSize() const;
+  /// Values of K in a pack of a panel, and words of a pack.
+  int64_t packSize() const;
+  int64_t packWords() const { return isInt() && bits == 3 ? 3 : 1; }
+  int64_t packs(int64_t k) const { return llvm::divideCeil(k, packSize()); }
   /// Words of a column.
-  int64_t words(int64_t k) const { return llvm::divideCeil(k, wordSize()); }
+  int64_t words(int64_t k) const { return packs(k) * packWords(); }
   int64_t blocks(int64_t k) const {
     return block ? llvm::divideCeil(k, block) : 1;
   }
-  std::string name() const; // "_bf16", "_int8", "_int4b32"
+  /// Words of a column of the scales.
+  int64_t scaleWords(int64_t k) const {
+    return scalesInBF16 ? llvm::divideCeil(blocks(k) + 3, 2) : blocks(k) + 1;
+  }
+  /// The code that stands for 0 where there is no zero point.
+  int64_t zeroCode() const { return isUnsigned ? 0 : int64_t(1) << (bits - 1); }
+  std::string name() const; // "_bf16", "_int8", "_int4b32_zero"
 };
 
 /// Bytes of a row from plk.encode_rows, enough for every target.
 int64_t encodedRowBytes(const DotFormat &format, int64_t k);
 
 /// Where the parts of an encoded row are on this target, in bytes.
-///   int8: f32 scale and shift, i32 sum of the codes of each block, codes
+///   int8: f32 scale and shift, i32 minus the sum of the codes of each block,
+///         codes
 ///   bf16: codes
 struct EncodedRow {
   int64_t codes = 0, codeBytes = 0, stride = 0;
@@ -83,22 +94,24 @@ struct DotTile {
   int64_t panelWidth = 0;
   Value x;     // first encoded row
   Value panel; // first word, at the tile's first column
-  /// int8 only: the scales of the first block, at the tile's first column; the
-  /// other blocks follow, then the sums of the columns.
-  Value scales;
+  /// int8 only: the scales of the first block, at the tile's first column, and
+  /// its zero points if there are any (plk.weight says what follows).
+  Value scales, zeroPoints;
   /// How far ahead of the panel to prefetch; 0: not.
   int64_t prefetchBytes = 0;
   /// A vector of each column vector of the tile, or none.
   llvm::SmallVector<Value> bias = {};
-  /// [rows][panelVectors * lanes], i32 or f32: sums over the first `doneWords`
-  /// words of K, which are then not read; none, nothing is done. Not with
+  /// [rows][panelVectors * lanes], i32 or f32: sums over the first `donePacks`
+  /// packs of K, which are then not read; none, nothing is done. Not with
   /// blocks, nor where a tile holds partial sums.
   Value done = {};
-  int64_t doneWords = 0;
+  int64_t donePacks = 0;
 };
 /// The products, with the bias, as f32, [rows][dotTileColumns / lanes] vectors,
 /// row major.
 llvm::SmallVector<Value> emitDotTile(KernelBuilder &b, const DotTile &tile);
+/// The same in int8.
+llvm::SmallVector<Value> emitIntegerTile(KernelBuilder &b, const DotTile &tile);
 
 /// A register tile of `rows` rows of bf16 codes (emitBF16Codes) that lie
 /// `stride` bytes apart, and a panel of `words` words (a value) of the target's

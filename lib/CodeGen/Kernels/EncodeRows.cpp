@@ -22,13 +22,18 @@
 using namespace mlir;
 using namespace plmc;
 
+/// Values of the packs that a row meets: of any number of bits.
+static int64_t paddedSize(const DotFormat &format, int64_t k) {
+  return llvm::alignTo(k, format.isInt() ? 32 : 8);
+}
+
 static EncodedRow layoutOf(const DotFormat &format, int64_t k,
                            int64_t codeBytes) {
   EncodedRow row;
   row.codeBytes = codeBytes;
   if (format.isInt())
     row.codes = llvm::alignTo(row.sums + 4 * format.blocks(k), 64);
-  row.stride = row.codes + llvm::alignTo(llvm::alignTo(k, 8) * codeBytes, 64);
+  row.stride = row.codes + llvm::alignTo(paddedSize(format, k) * codeBytes, 64);
   return row;
 }
 
@@ -147,7 +152,10 @@ static void storeCodes(KernelBuilder &b, Value x, Value row, int64_t k,
   auto storeSum = [&](Value sum, Value block) {
     Value total =
         vector::ReductionOp::create(b, b.loc, vector::CombiningKind::ADD, sum);
-    b.store(total, b.offset(b.at(row, block), layout.sums));
+    // Minus the sum is what products begin with.
+    Value zero = arith::ConstantIntOp::create(b, b.loc, 0, 32);
+    b.store(arith::SubIOp::create(b, b.loc, zero, total),
+            b.offset(b.at(row, block), layout.sums));
   };
   if (!format.block)
     return storeSum(b.reduceColumns(k, ValueRange{i.splat(0)}, encode,
@@ -249,8 +257,8 @@ func::FuncOp plmc::buildEncodeRows(KernelBuilder &b, ModuleOp module,
   b.loop(func.getArgument(2), func.getArgument(3), 1, [&](Value row) {
     Value x = b.at(func.getArgument(0), row, k * 4);
     Value target = b.at(func.getArgument(1), row, layout.stride);
-    // What pads the last word has to be 0 (and finite, in bf16).
-    if (int64_t padded = llvm::alignTo(k, 8); padded != k)
+    // What pads the last pack has to be 0 (and finite, in bf16).
+    if (int64_t padded = paddedSize(format, k); padded != k)
       for (int64_t column = k; column < padded; ++column) {
         Value at = b.offset(target, layout.codes + column * layout.codeBytes);
         b.store(layout.codeBytes == 1

@@ -130,20 +130,32 @@ mlir::func::FuncOp buildAttention(KernelBuilder &b, mlir::ModuleOp module,
 mlir::func::FuncOp buildNorm(KernelBuilder &b, mlir::ModuleOp module,
                              int64_t width, bool beta, double epsilon);
 
+/// How the rows of a table come about (Embed.cpp).
+struct TableFormat {
+  WeightFormat values; // of the table, or of its codebooks
+  int64_t rows = 0;    // ids are below
+  /// Product quantization: entries of a codebook and columns of an entry; 0:
+  /// rows are not codes. Quantised codebooks have a scale for each column.
+  int64_t entries = 0, entrySize = 0;
+  int64_t mapBytes = 0; // of an index of the map; 0: there is none
+
+  static TableFormat of(plk::WeightOp weight, mlir::SymbolTable &symbols);
+  std::string name() const;
+};
+
 struct EmbedSpec {
   int64_t width = 0;
-  llvm::SmallVector<int64_t> tableRows;    // of each table
-  llvm::SmallVector<WeightFormat> formats; // of each table
-  WeightFormat positionFormat;
+  llvm::SmallVector<TableFormat> tables;
   llvm::SmallVector<int64_t> idBytes; // 4 or 8
-  bool position = false;
+  std::optional<TableFormat> position;
   int64_t offset = 0;
   std::string name() const;
 };
 /// (ids..., tables..., position : ptr; row_source, y, error : ptr;
 ///  error code, sequence, row0, row1). An id outside its table reads row 0 and
-/// stores the error code. Then come (scale, zero point : ptr) of each quantised
-/// table, in their order, the position table last.
+/// stores the error code. Then come, for each table and the position table
+/// last, those of (scale, zero point, codebooks, map : ptr) that it has: the
+/// first two if it is quantised.
 mlir::func::FuncOp buildEmbed(KernelBuilder &b, mlir::ModuleOp module,
                               const EmbedSpec &spec);
 

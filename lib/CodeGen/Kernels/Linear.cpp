@@ -246,7 +246,12 @@ static SmallVector<Value> emitDot(KernelBuilder &b, const LinearSpec &spec,
                spec.panelWidth,
                func.getArgument(0),
                func.getArgument(1),
-               spec.dot->isInt() ? Value(func.getArgument(5)) : Value()};
+               {},
+               {}};
+  if (spec.dot->isInt()) {
+    tile.scales = func.getArgument(5);
+    tile.zeroPoints = func.getArgument(6);
+  }
   tile.prefetchBytes = prefetchDistance(spec, rows);
   if (spec.bias)
     for (int64_t v = 0; v < spec.tileColumns(b.target) / b.target.lanes; ++v)
@@ -371,11 +376,12 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
           SmallVector<Value> arguments{b.at(x, row, xStride), panel,
                                        b.at(bias, column), b.at(residual, at),
                                        b.at(y, at)};
-          if (spec.dot && scales) { // panels too, and no zero points
-            Value at =
-                b.at(func.getArgument(9), number,
-                     (spec.dot->blocks(spec.k) + 1) * spec.panelWidth * 4);
-            arguments.append({b.at(at, inPanel), func.getArgument(10)});
+          if (spec.dot && scales) { // panels too
+            Value at = b.at(func.getArgument(9), number,
+                            spec.dot->scaleWords(spec.k) * spec.panelWidth * 4);
+            Value zeros = b.at(func.getArgument(10), number,
+                               spec.dot->blocks(spec.k) * spec.panelWidth);
+            arguments.append({b.at(at, inPanel), b.offset(zeros, inPanel)});
           } else if (scales) {
             for (unsigned index : {9, 10})
               arguments.push_back(b.at(func.getArgument(index), column));

@@ -117,7 +117,7 @@ private:
 /// Where a panel's product lies, at its first column and some row.
 struct PanelProduct {
   Value x, panel, bias, residual, y;
-  Value scales; // int8 only
+  Value scales, zeroPoints; // int8 only
 };
 
 class TileKernel {
@@ -206,10 +206,10 @@ void TileKernel::emitGroup(const PanelProduct &at, Value sums,
 void TileKernel::emitEpilogue(const PanelProduct &at, Value sums, Value rows) {
   auto emitRows = [&](Value row, int64_t count) {
     PanelProduct here = rowsFrom(at, row);
-    DotTile tile{format, count,      spec.k,     spec.panelWidth,
-                 here.x, here.panel, here.scales};
+    DotTile tile{format, count,      spec.k,      spec.panelWidth,
+                 here.x, here.panel, here.scales, here.zeroPoints};
     tile.done = b.at(sums, row, sumBytes);
-    tile.doneWords = steps.done();
+    tile.donePacks = steps.done();
     if (spec.bias)
       for (int64_t v = 0; v < b.target.panelVectors; ++v)
         tile.bias.push_back(loadColumns(b, here.bias, v, valid));
@@ -230,7 +230,11 @@ func::FuncOp TileKernel::build(ModuleOp module, StringRef name,
   auto argument = [&](int64_t i) { return Value(func.getArgument(i)); };
   PanelProduct all{argument(0), argument(1),
                    argument(2), argument(3),
-                   argument(4), format.isInt() ? argument(5) : Value()};
+                   argument(4), {},          {}};
+  if (format.isInt()) {
+    all.scales = argument(5);
+    all.zeroPoints = argument(6);
+  }
   Value groups = argument(types.size() - 2), last = argument(types.size() - 1);
   Value sums = LLVM::AllocaOp::create(
       b, b.loc, b.ptr, b.i8, b.c(rowTiles * tileRows * sumBytes), tileBytes);

@@ -88,6 +88,8 @@ private:
   LogicalResult emitChain(const RowChain &chain);
   LogicalResult appendScales(Operation *user, plk::WeightOp weight,
                              llvm::SmallVectorImpl<Value> &arguments);
+  LogicalResult appendTableParts(Operation *user, plk::WeightOp table,
+                                 llvm::SmallVectorImpl<Value> &arguments);
   LogicalResult emitEmbed(plk::EmbedOp op, Value result);
   LogicalResult emitLinear(plk::LinearOp op, Value result);
   LogicalResult emitEncodeRows(plk::EncodeRowsOp op, Value result);

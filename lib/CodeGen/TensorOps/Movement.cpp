@@ -158,6 +158,25 @@ void TensorOpEmitter::positionEmbedding(plm::PositionEmbeddingOp op,
   });
 }
 
+void TensorOpEmitter::codebookLookup(const Buffer &codes, const Buffer &books,
+                                     const Buffer &out) {
+  SmallVector<Value> codeStrides = strides(codes), bookStrides = strides(books),
+                     outStrides = strides(out);
+  Value entries = dim(books.dims[1]), size = dim(books.dims[2]);
+  forEach(codes.dims, [&](Indices where) {
+    Value code = checkedIndex(
+        cast(loadElement(codes, codeStrides, where), codes.element, b.i64),
+        entries);
+    SmallVector<Value> target(where);
+    Value first = b.mul(where.back(), size);
+    b.loop(b.c(0), size, 1, [&](Value i) {
+      target.back() = b.add(first, i);
+      storeElement(out, outStrides, target,
+                   loadElement(books, bookStrides, {where.back(), code, i}));
+    });
+  });
+}
+
 void TensorOpEmitter::shapeValue(plm::ShapeValueOp op, const Buffer &out) {
   SmallVector<Value> outStrides = strides(out);
   b.ifThen(b.eq(context.thread, b.c(0)), [&] {

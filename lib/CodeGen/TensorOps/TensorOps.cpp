@@ -113,14 +113,15 @@ Value TensorOpEmitter::checkedIndex(Value index, Value extent) {
 bool TensorOpEmitter::checksIndices(Operation *op) {
   return isa<plm::GatherOp, plm::GatherElementsOp, plm::GatherNDOp,
              plm::ScatterNDOp, plm::ScatterElementsOp, plm::ArgReduceOp,
-             plm::EmbeddingOp>(op);
+             plm::EmbeddingOp, plm::CodebookLookupOp>(op);
 }
 
 /// Ops that convert or move elements without looking at them.
 static bool takesHalf(Operation *op) {
   return isa<plm::CastOp, plm::SelectOp, plm::BroadcastOp, plm::TransposeOp,
              plm::SliceOp, plm::ConcatOp, plm::GatherOp, plm::GatherElementsOp,
-             plm::GatherNDOp, plm::EmbeddingOp, plm::PositionEmbeddingOp>(op);
+             plm::GatherNDOp, plm::EmbeddingOp, plm::PositionEmbeddingOp,
+             plm::CodebookLookupOp>(op);
 }
 
 LogicalResult TensorOpEmitter::emit(Operation *op, ArrayRef<Buffer> operands,
@@ -196,6 +197,9 @@ LogicalResult TensorOpEmitter::emit(Operation *op, ArrayRef<Buffer> operands,
       .Case([&](plm::ArgReduceOp a) { argReduce(a, operands[0], result); })
       .Case([&](plm::PositionEmbeddingOp p) {
         positionEmbedding(p, operands[0], result);
+      })
+      .Case([&](plm::CodebookLookupOp) {
+        codebookLookup(operands[0], operands[1], result);
       })
       .Case([&](plm::ShapeValueOp s) { shapeValue(s, result); })
       .Case([&](plm::IotaOp i) { iota(i, result); })

@@ -123,6 +123,8 @@ private:
   void ifGood(Value good, llvm::function_ref<void()> body);
   void positionEmbedding(plm::PositionEmbeddingOp op, const Buffer &table,
                          const Buffer &out);
+  void codebookLookup(const Buffer &codes, const Buffer &books,
+                      const Buffer &out);
   void shapeValue(plm::ShapeValueOp op, const Buffer &out);
   void iota(plm::IotaOp op, const Buffer &out);
 

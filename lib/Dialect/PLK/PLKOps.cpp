@@ -13,12 +13,18 @@ using namespace plmc::plk;
 #define GET_OP_CLASSES
 #include "plmc/Dialect/PLK/PLKOps.cpp.inc"
 
-int64_t WeightOp::getWordSize() {
+int64_t WeightOp::getPackSize() {
   if (!getPrecision())
     return 1;
   if (*getPrecision() == plmc::plm::Precision::BF16)
     return 2;
-  return getBits() <= 4 ? 8 : 4;
+  return getBits() == 3 ? 32 : 32 / getBits();
+}
+
+int64_t WeightOp::getPackWords() {
+  if (!getPrecision())
+    return 0;
+  return getBits() == 3 ? 3 : 1;
 }
 
 int64_t WeightOp::getStoredBytes() {
@@ -26,7 +32,7 @@ int64_t WeightOp::getStoredBytes() {
   llvm::SmallVector<int64_t> shape(getShape());
   if (getPanel()) {
     shape[1] = llvm::alignTo(shape[1], *getPanel());
-    shape[0] = llvm::alignTo(shape[0], getWordSize());
+    shape[0] = llvm::alignTo(shape[0], getPackSize());
   }
   bool halves = !getPrecision() && getQuantized() && getBits() <= 4;
   if (halves) // 32 values in 16 bytes
@@ -34,6 +40,8 @@ int64_t WeightOp::getStoredBytes() {
   for (int64_t size : shape)
     count *= size;
   if (getPrecision()) // a word is 4 bytes
-    return count / getWordSize() * 4;
-  return count * (getQuantized() ? 1 : 4);
+    return count / getPackSize() * getPackWords() * 4;
+  if (getQuantized()) // bytes, or the indices of a map
+    return count * getQuantized()->getIntOrFloatBitWidth() / 8;
+  return count * 4;
 }

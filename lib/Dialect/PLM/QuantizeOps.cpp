@@ -1,4 +1,5 @@
-//===- QuantizeOps.cpp - Verifiers of quantize and dequantize ---*- C++ -*-===//
+//===- QuantizeOps.cpp - Verifiers of quantized values -----------*- C++
+//-*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -78,4 +79,28 @@ LogicalResult DequantizeOp::verify() {
     return emitOpError() << "bits is " << getBits() << ", expected 2 to 8";
   return verifyAffine(*this, typeOf(getResult()).getElementType(), input,
                       getBlockSize());
+}
+
+LogicalResult CodebookLookupOp::verify() {
+  DIMS(codes, getCodes(), "codes");
+  DIMS(books, getCodebooks(), "codebooks");
+  DIMS(result, getResult(), "result");
+  if (!typeOf(getCodes()).getElementType().isUnsignedInteger(8))
+    return emitOpError() << "codes have element type "
+                         << typeOf(getCodes()).getElementType()
+                         << ", expected ui8";
+  if (failed(checkFloat(*this, getCodebooks(), "codebooks")) ||
+      failed(expectElement(*this, typeOf(getResult()).getElementType(),
+                           typeOf(getCodebooks()).getElementType(), "result")))
+    return failure();
+  if (codes.empty() || books.size() != 3 || codes.back() != books[0])
+    return emitOpError() << "codes have shape " << shapeStr(codes)
+                         << " and codebooks " << shapeStr(books)
+                         << ", expected [..., M] and [M, C, D]";
+  std::optional<int64_t> entries = books[1].constant();
+  if (!entries || *entries < 1 || *entries > 256)
+    return emitOpError() << "codebooks have shape " << shapeStr(books)
+                         << ", expected 1 to 256 entries";
+  codes.back() = books[0] * books[2];
+  return expectDims(*this, result, codes, "result");
 }

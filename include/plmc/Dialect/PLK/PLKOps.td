@@ -35,13 +35,30 @@ def PLK_WeightOp : PLK_Op<"weight", [Symbol]> {
     8, the first 16 in the low halves; its `scale` has one number for each `block`
     of each row, one a row without `block`.
 
-    With `precision` the panels are operands of dot products: what lies side by
-    side in K forms a word, [ceil(N / W)][ceil(K / k)][W][k], padded with zeros.
-    `bf16`: words of 2 values, rounded from f32. `int8`: words of 4 values v,
-    stored as unsigned v + 128; with `bits` = 4 words of 8 values v + 8, the
-    first four in the low halves of the bytes. Their `scale` is a weight in panels
-    too, [ceil(K / block) + 1, N]: the scales of each block (one without
-    `block`), then the sums of the columns, scaled.
+    With `precision` the panels are operands of dot products: k values that lie
+    side by side in K are a pack of w words of 32 bits,
+    [ceil(N / W)][ceil(K / k)][w][W], padded with zeros. `bf16`: 2 values in a
+    word, rounded from f32. `int8`: codes of `bits` bits, value - least value (i8:
+    -2^(bits-1), ui8: 0); value i is in byte i % 4 of
+
+        bits   k   w   value i
+        8      4   1   all of the byte
+        4      8   1   bits 4 (i / 4) on
+        3     32   3   low two: as with 2 bits, in word i / 16; the third: bit i / 4
+                       of the byte of word 2
+        2     16   1   bits 2 (i / 4) on
+
+    Their `scale` is a weight in panels too, [ceil(K / block) + 1, N]: the scales
+    of each block (one without `block`), then the sums of the columns, scaled. If
+    it has the precision bf16, which its scales have to be exactly, the sums are
+    three rows, of a high, a middle and a low part. `zero_point` are values like
+    the sources', [ceil(K / block), N] in panels.
+
+    With `codebooks`, a weight [M, C, D], a table of `ui8` [V, M] holds codes:
+    number m of a row stands for entry [m, code], D columns. Codebooks in i8 have
+    a `scale` for each of the M * D columns. With `map`, a weight of `ui16` or
+    `i32`, row i of a table is the row `map[i]` of what is stored. Codes and
+    maps have been checked.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, ArrayAttr:$sources,
                        DenseI64ArrayAttr:$shape, OptionalAttr<I64Attr>:$panel,
@@ -52,21 +69,26 @@ def PLK_WeightOp : PLK_Op<"weight", [Symbol]> {
                        OptionalAttr<I64Attr>:$axis,
                        OptionalAttr<PLM_PrecisionAttr>:$precision,
                        DefaultValuedAttr<I64Attr, "8">:$bits,
-                       OptionalAttr<I64Attr>:$block);
+                       OptionalAttr<I64Attr>:$block,
+                       OptionalAttr<FlatSymbolRefAttr>:$codebooks,
+                       OptionalAttr<FlatSymbolRefAttr>:$map);
   let builders = [OpBuilder<(ins "::llvm::StringRef":$name, "::mlir::ArrayAttr":$sources,
       "::llvm::ArrayRef<int64_t>":$shape, "::mlir::IntegerAttr":$panel,
       "::llvm::ArrayRef<bool>":$transposed), [{
     build($_builder, $_state, name, sources, shape, panel, transposed, /*quantized=*/nullptr,
           /*scale=*/nullptr, /*zero_point=*/nullptr, /*axis=*/nullptr,
-          /*precision=*/::plmc::plm::PrecisionAttr(), 8, /*block=*/nullptr);
+          /*precision=*/::plmc::plm::PrecisionAttr(), 8, /*block=*/nullptr,
+          /*codebooks=*/nullptr, /*map=*/nullptr);
   }]>];
   let extraClassDeclaration = [{
     /// Bytes of all values in the section.
     int64_t getStoredBytes();
-    /// Values of a word: 1 unless there is a `precision`.
-    int64_t getWordSize();
+    /// Values of K that are stored together, and their words: 1 and 0 unless
+    /// there is a `precision`.
+    int64_t getPackSize();
+    int64_t getPackWords();
   }];
-  let assemblyFormat = "$sym_name $sources $shape (`panel` $panel^)? `transposed` $transposed (`quantized` $quantized^)? (`scale` $scale^)? (`zero_point` $zero_point^)? (`axis` $axis^)? (`precision` $precision^)? (`block` $block^)? attr-dict";
+  let assemblyFormat = "$sym_name $sources $shape (`panel` $panel^)? `transposed` $transposed (`quantized` $quantized^)? (`scale` $scale^)? (`zero_point` $zero_point^)? (`axis` $axis^)? (`precision` $precision^)? (`block` $block^)? (`codebooks` $codebooks^)? (`map` $map^)? attr-dict";
 }
 
 def PLK_EmbedOp : PLK_PureOp<"embed"> {

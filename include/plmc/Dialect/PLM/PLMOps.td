@@ -156,8 +156,8 @@ def PLM_DequantizeOp : PLM_PureOp<"dequantize"> {
 
     With `block_size` B every B neighbours along `axis` have a scale: `scale` has
     the shape of `x`, but ceil(size / B) along the axis; so has `zero_point`.
-    `bits` promises that all values lie in [-2^(bits-1), 2^(bits-1)), so that a
-    library can store them in so many bits.
+    `bits` promises that all values lie in [-2^(bits-1), 2^(bits-1)), as `ui8` in
+    [0, 2^bits), so that a library can store them in so many bits.
   }];
   let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$scale,
                        Optional<AnyRankedTensor>:$zero_point, DefaultValuedAttr<I64Attr, "0">:$axis,
@@ -343,6 +343,25 @@ def PLM_CumSumOp : PLM_PureOp<"cumsum"> {
   let hasVerifier = 1;
 }
 
+def PLM_CodebookLookupOp : PLM_PureOp<"codebook_lookup"> {
+  let summary = "Vectors put together from codebooks (product quantization)";
+  let description = [{
+    `codes [..., M]`, of type `ui8`, and `codebooks [M, C, D]` of floats, C up to
+    256, give `[..., M * D]`:
+
+        result[..., m * D + d] = codebooks[m, codes[..., m], d]
+
+    so a row of M * D numbers is stored in M bytes (Jegou et al., *Product
+    Quantization for Nearest Neighbor Search*, 2011). A code of C or more refuses
+    the run. As the table of `plm.embedding` or `plm.position_embedding` the rows
+    are put together as they are read; codebooks may be a `plm.dequantize` then.
+  }];
+  let arguments = (ins AnyRankedTensor:$codes, AnyRankedTensor:$codebooks);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$codes `,` $codebooks attr-dict `:` functional-type(operands, results)";
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Transformer operations
 //===----------------------------------------------------------------------===//
@@ -352,6 +371,10 @@ def PLM_EmbeddingOp : PLM_PureOp<"embedding"> {
   let description = [{
     `ids [...]` and `table [V, H]` give `[..., H]`. Unlike `plm.gather`, an id
     outside [0, V) refuses the run: a negative token id is a caller's mistake.
+
+    The table need not be a parameter: below `plm.dequantize`,
+    `plm.codebook_lookup` or `plm.gather` along axis 0 (many ids that point at
+    the rows of a smaller table) it is stored as it is, and computed row by row.
   }];
   let arguments = (ins AnyRankedTensor:$ids, AnyRankedTensor:$table);
   let results = (outs AnyRankedTensor:$result);
@@ -384,9 +407,10 @@ def PLM_LinearOp : PLM_PureOp<"linear"> {
     - `int8`: every row x of the input becomes 255 steps of its own range: with
       z = (max x + min x) / 2 and w = max x - min x its codes are q = round to
       even((x - z) 254 / w), which stand for q w / 254 + z. The weight is a
-      `plm.dequantize` of an 8-bit parameter without a zero point. Codes and
-      integers are summed exactly (within each block of the weight, if it has
-      blocks) and scaled then. A row that is not finite gives NaN.
+      `plm.dequantize` of an 8-bit parameter. Codes times integers, less the
+      zero point if there is one, are summed exactly (within each block of the
+      weight, if it has blocks) and scaled then. A row that is not finite gives
+      NaN.
   }];
   let arguments = (ins AnyRankedTensor:$input, AnyRankedTensor:$weight,
                        Optional<AnyRankedTensor>:$bias, UnitAttr:$transposed,
