@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Calibration/CalibrationSet.h"
+#include "plmc/Calibration/Part.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Support/Npz.h"
@@ -40,7 +41,9 @@ llvm::Expected<const HostTensor *> find(llvm::StringRef path,
 
 } // namespace
 
-llvm::Expected<CalibrationSet> CalibrationSet::read(llvm::StringRef path) {
+llvm::Expected<CalibrationSet> CalibrationSet::read(llvm::StringRef text) {
+  CalibrationPart part = CalibrationPart::parse(text);
+  const std::string &path = part.path;
   llvm::Expected<NamedTensors> tensors = readNpz(path);
   if (!tensors)
     return tensors.takeError();
@@ -73,10 +76,14 @@ llvm::Expected<CalibrationSet> CalibrationSet::read(llvm::StringRef path) {
       continue;
     set.sequences.push_back(std::move(tokens));
     set.types.push_back(std::move(kinds));
+    set.rows.push_back(row);
   }
   if (set.sequences.empty())
     return fail(path + ": there is no token in it; calibration needs some "
                        "hundred sequences");
+  part.apply(set);
+  if (set.sequences.empty())
+    return fail(text + ": no sequence is in this part of the file");
   return set;
 }
 

@@ -108,16 +108,4 @@ llvm::Expected<func::FuncOp> forwardFunction(ModuleOp module) {
   return func;
 }
 
-static std::string nameOr(StringAttr name, unsigned index) {
-  return name ? name.str() : std::to_string(index);
-}
-
-std::string inputName(func::FuncOp func, unsigned index) {
-  return nameOr(func.getArgAttrOfType<StringAttr>(index, "plm.name"), index);
-}
-
-std::string outputName(func::FuncOp func, unsigned index) {
-  return nameOr(func.getResultAttrOfType<StringAttr>(index, "plm.name"), index);
-}
-
 } // namespace plmc

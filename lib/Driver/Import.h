@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "plmc/Inputs/Names.h"
 #include "llvm/Support/Error.h"
 
 namespace plmc {
@@ -33,10 +34,6 @@ importModel(llvm::StringRef path, mlir::MLIRContext *context);
 
 /// @forward; BadInput if there is none.
 llvm::Expected<mlir::func::FuncOp> forwardFunction(mlir::ModuleOp module);
-
-/// The name of an input or output: its plm.name, or else its number.
-std::string inputName(mlir::func::FuncOp func, unsigned index);
-std::string outputName(mlir::func::FuncOp func, unsigned index);
 
 } // namespace plmc
 

@@ -19,12 +19,12 @@
 
 #include "plmc/Driver/Verify.h"
 #include "Import.h"
-#include "InputRoles.h"
 #include "Progress.h"
 #include "mlir/Pass/PassManager.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Driver/Error.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
+#include "plmc/Inputs/InputRoles.h"
 #include "plmc/Interpreter/Interpreter.h"
 #include "plmc/Report/Table.h"
 #include "llvm/ADT/StringMap.h"

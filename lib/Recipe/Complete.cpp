@@ -27,8 +27,7 @@ static std::vector<RecipeOption> sharedOptions(const Recipe &recipe) {
   const RecipeCalibration &calibration = recipe.calibration;
   add("seed", std::to_string(recipe.seed), {recipe.title, false});
   if (!calibration.files.empty())
-    add("calibration", llvm::join(calibration.paths(), ","),
-        calibration.origin);
+    add("calibration", calibration.part(/*heldOut=*/false), calibration.origin);
   if (!calibration.tokenizer.empty())
     add("tokenizer", calibration.tokenizerPath(), calibration.origin);
   return result;

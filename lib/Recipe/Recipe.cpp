@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Recipe/Recipe.h"
+#include "plmc/Calibration/Part.h"
 #include "plmc/Recipe/Steps.h"
 #include "llvm/Support/Path.h"
 
@@ -46,6 +47,18 @@ std::vector<std::string> RecipeCalibration::paths() const {
 
 std::string RecipeCalibration::tokenizerPath() const {
   return under(folder, tokenizer);
+}
+
+std::string RecipeCalibration::part(bool heldOut) const {
+  if (files.empty())
+    return "";
+  CalibrationPart part;
+  part.path = paths().front();
+  part.kind =
+      heldOut ? CalibrationPart::Kind::HeldOut : CalibrationPart::Kind::Fit;
+  part.sequences = sequences;
+  part.maxLength = maxLength;
+  return part.text();
 }
 
 bool Recipe::isExact() const {

@@ -19,9 +19,12 @@ namespace plmc {
 struct CalibrationSet {
   /// Ids without padding, and the token type of each (all 0 if none is known).
   std::vector<std::vector<int64_t>> sequences, types;
+  /// The row of the file that each sequence was; a row without tokens is none.
+  std::vector<size_t> rows;
 
   /// An .npz with `input_ids` [N, S], and optionally `attention_mask` (1 keeps)
-  /// and `token_type_ids` of the same shape. Errors, one line each, for what is
+  /// and `token_type_ids` of the same shape; or a part of it, "calib.npz#fit"
+  /// (Part.h). Errors, one line each, for what is
   /// missing, of another shape, negative or empty.
   static llvm::Expected<CalibrationSet> read(llvm::StringRef path);
 

@@ -58,7 +58,7 @@ struct RecipeStep {
 struct RecipeCalibration {
   std::vector<std::string> files; // empty: none given
   std::string tokenizer;          // tokenizer.json for files of text, or ""
-  int64_t sequences = 0;          // at most; 0: all
+  int64_t sequences = 0;          // for passes; 0: four of five
   int64_t maxLength = 0;          // tokens, longer ones are cut; 0: as they are
   std::string sha256;             // of the files' bytes in order; "": any
   std::string folder;
@@ -67,6 +67,9 @@ struct RecipeCalibration {
   /// The paths to open.
   std::vector<std::string> paths() const;
   std::string tokenizerPath() const;
+  /// What CalibrationSet::read takes for what passes may look at, or for what
+  /// is kept for measuring; "" without files.
+  std::string part(bool heldOut) const;
 };
 
 struct Recipe {

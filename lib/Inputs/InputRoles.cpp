@@ -5,12 +5,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "InputRoles.h"
-#include "Import.h"
+#include "plmc/Inputs/InputRoles.h"
 #include "mlir/Pass/PassManager.h"
 #include "plmc/Dialect/PLM/PLM.h"
-#include "plmc/Driver/Error.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
+#include "plmc/Inputs/Names.h"
 
 using namespace mlir;
 
@@ -96,9 +95,10 @@ llvm::Expected<InputRoles> findInputRoles(func::FuncOp func) {
     role.name = inputName(func, argument.getArgNumber());
     std::optional<DType> dtype = dtypeFromMLIR(type.getElementType());
     if (!dtype)
-      return makeError(ExitCode::Unsupported, "input '" + role.name +
-                                                  "' has no element type that "
-                                                  "plmc can make up values of");
+      return llvm::createStringError(
+          std::make_error_code(std::errc::not_supported),
+          "input '" + role.name +
+              "' has no element type that plmc can make up values of");
     role.dtype = *dtype;
     role.dims = getDims(type);
     if (!isFloat(role.dtype))
@@ -115,7 +115,8 @@ llvm::Expected<InputRoles> findInputRoles(func::FuncOp func) {
   // On a copy: the caller's function must stay as it was imported.
   OwningOpRef<ModuleOp> copy = func->getParentOfType<ModuleOp>().clone();
   {
-    DiagnosticCollector quiet(func.getContext(), /*quiet=*/true);
+    ScopedDiagnosticHandler quiet(func.getContext(),
+                                  [](Diagnostic &) { return success(); });
     PassManager pm(func.getContext(), ModuleOp::getOperationName());
     buildRecognitionPipeline(pm);
     (void)pm.run(*copy); // names are left to tell if this fails

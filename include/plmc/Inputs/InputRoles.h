@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef PLMC_LIB_DRIVER_INPUTROLES_H
-#define PLMC_LIB_DRIVER_INPUTROLES_H
+#ifndef PLMC_INPUTS_INPUTROLES_H
+#define PLMC_INPUTS_INPUTROLES_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
@@ -71,4 +71,4 @@ std::optional<InputCase> makeCase(const InputRoles &roles, int64_t batch,
 
 } // namespace plmc
 
-#endif // PLMC_LIB_DRIVER_INPUTROLES_H
+#endif // PLMC_INPUTS_INPUTROLES_H

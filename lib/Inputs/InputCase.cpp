@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "InputRoles.h"
+#include "plmc/Inputs/InputRoles.h"
 
 using namespace mlir;
 
