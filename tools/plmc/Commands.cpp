@@ -11,6 +11,7 @@
 #include "plmc/Driver/Inspect.h"
 #include "plmc/Driver/Profile.h"
 #include "plmc/Driver/Run.h"
+#include "plmc/Driver/Tokenize.h"
 #include "plmc/Driver/Verify.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -262,5 +263,40 @@ tool::Command tool::addPeak(CLI::App &app) {
       return makeError(ExitCode::Usage,
                        "--seconds must be above 0, at most 60");
     return peak(*seconds, llvm::outs());
+  };
+}
+
+tool::Command tool::addTokenize(CLI::App &app) {
+  auto args = std::make_shared<TokenizeOptions>();
+  auto lowercase = std::make_shared<std::string>();
+  CLI::App *command =
+      app.add_subcommand("tokenize", "Print the ids of texts, one text a line");
+  command
+      ->add_option("--tokenizer", args->tokenizer,
+                   "tokenizer.json, vocab.txt, a SentencePiece .model, or a "
+                   "folder with one of them")
+      ->required();
+  command->add_option("FILE", args->file,
+                      "A file with one text a line; -: standard input");
+  command->add_option("--text", args->texts, "A text")->allow_extra_args(false);
+  command->add_flag("--pairs", args->pairs,
+                    "A line is two texts with a tab between them");
+  command->add_flag("--no-special", args->noSpecial,
+                    "Without [CLS], [SEP] and the like");
+  command->add_option("--max-length", args->maxLength,
+                      "The most ids; 0: what the tokenizer says");
+  command->add_option("--lowercase", *lowercase,
+                      "Of a vocab.txt: true or false");
+  command->add_flag("--pieces", args->pieces, "Print pieces");
+  command->add_flag("--json", args->json,
+                    "Print an object with ids and types a line");
+  return [args, lowercase]() -> llvm::Error {
+    if (!lowercase->empty()) {
+      if (llvm::Error error =
+              oneOf("--lowercase", *lowercase, {"true", "false"}))
+        return error;
+      args->lowercase = *lowercase == "true";
+    }
+    return tokenize(*args, llvm::outs());
   };
 }
