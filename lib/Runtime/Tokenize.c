@@ -129,12 +129,12 @@ static bool part(const plm_tok *tok, plm_tok_work *work, size_t begin,
                  size_t end) {
   if (begin == end)
     return true;
-  bool at_start = work->at_start;
-  work->at_start = at_start && begin == 0;
+  size_t front = work->front;
+  work->front = begin < front;
   bool done = set_string(&work->part, plm_tok_chars(&work->text) + begin,
                          end - begin) &&
               words(tok, work);
-  work->at_start = at_start;
+  work->front = front;
   return done;
 }
 
@@ -143,7 +143,7 @@ static bool segment(const plm_tok *tok, plm_tok_work *work, size_t begin,
                     size_t end) {
   if (!set_string(&work->text, plm_tok_chars(&work->raw) + begin, end - begin))
     return false;
-  work->at_start = begin == 0;
+  work->front = begin == 0;
   if (!plm_tok_normalize(tok, work))
     return false;
   if (!tok->normalized_added.count)

@@ -216,9 +216,9 @@ typedef struct plm_tok_work {
   plm_tok_vec ids;     /* int32_t */
   size_t num_ids, max_ids;
   plm_tok_vec result_ids, result_types;
-  bool at_start; /* the segment's first character is the text's first one */
+  size_t front;  /* how many of the segment's first characters come from the
+                    text's first one */
   bool no_whole; /* for the image's builder: do not use WHOLE */
-  bool short_of_memory;
 } plm_tok_work;
 
 void plm_tok_work_free(plm_tok_work *work);

@@ -105,7 +105,7 @@ bool plm_tok_charsmap(const plm_tok *tok, plm_tok_work *work) {
     const char *to = size < 6 ? find(tok, bytes, size) : NULL;
     if (to) {
       if (at == 0 && !*to)
-        work->at_start = false;
+        work->front = 0;
       if (!append(other, to))
         return false;
       at = end;

@@ -8,9 +8,10 @@
  * Each step rewrites the segment in work->text: in place where the text does
  * not grow, else into work->other, which then changes places with it.
  *
- * `at_start` says that the segment's first character is the first one of the
- * text as it came. It is lost when characters in front are dropped (Metaspace
- * asks).
+ * work->front counts the segment's first characters that come from the first
+ * one of the text as it came: Metaspace asks whether there are any. Characters
+ * that are dropped in front count down; what a character is decomposed into
+ * counts up.
  *===----------------------------------------------------------------------===*/
 
 #include "Tokenize.h"
@@ -29,29 +30,35 @@ static bool is_space(const plm_tok *tok, uint32_t c) {
   return is(tok, c, PLM_TOK_IS_SPACE);
 }
 
+/* `count` characters in front are gone. */
+static void drop_front(plm_tok_work *work, size_t count) {
+  work->front -= count < work->front ? count : work->front;
+}
+
 /* Keeps the characters that are not of a class. */
 static void drop(const plm_tok *tok, plm_tok_work *work, uint32_t bits) {
   uint32_t *text = plm_tok_chars(&work->text);
   size_t length = work->text.length, count = 0;
-  if (length && is(tok, text[0], bits))
-    work->at_start = false;
   for (size_t i = 0; i < length; ++i)
     if (text[i] < 0x80 || !is(tok, text[i], bits))
       text[count++] = text[i];
+    else if (count == 0)
+      drop_front(work, 1);
   work->text.length = count;
 }
 
 static void clean(const plm_tok *tok, plm_tok_work *work) {
   uint32_t *text = plm_tok_chars(&work->text);
   size_t length = work->text.length, count = 0;
-  if (length && is(tok, text[0], PLM_TOK_IS_CONTROL))
-    work->at_start = false;
   for (size_t i = 0; i < length; ++i) {
     uint32_t c = text[i];
     if (c - 0x20 >= 0x5f) {
       uint32_t bits = plm_tok_class_of(tok, c);
-      if (bits & PLM_TOK_IS_CONTROL)
+      if (bits & PLM_TOK_IS_CONTROL) {
+        if (count == 0)
+          drop_front(work, 1);
         continue;
+      }
       if (bits & PLM_TOK_IS_SPACE)
         c = ' ';
     }
@@ -67,8 +74,8 @@ static void clean_nmt(plm_tok_work *work) {
     uint32_t c = text[i];
     if ((c >= 1 && c <= 8) || c == 0x0b || (c >= 0x0e && c <= 0x1f) ||
         c == 0x7f || c == 0x8f || c == 0x9f) {
-      if (i == 0)
-        work->at_start = false;
+      if (count == 0)
+        drop_front(work, 1);
       continue;
     }
     if (c == 9 || c == 0x0a || c == 0x0c || c == 0x0d || c == 0x1680 ||
@@ -117,7 +124,7 @@ static bool lowercase(const plm_tok *tok, plm_tok_work *work) {
       continue;
     }
     const uint32_t *to = plm_tok_lookup(&tok->lower, text[i], &count);
-    if (count > 1)
+    if (to && count != 1)
       break; /* U+0130 alone */
     if (to)
       text[i] = *to;
@@ -132,9 +139,7 @@ static bool lowercase(const plm_tok *tok, plm_tok_work *work) {
   memcpy(out, text, i * sizeof(uint32_t));
   for (; i < length; ++i) {
     const uint32_t *to = plm_tok_lookup(&tok->lower, text[i], &count);
-    if (text[i] - 'A' < 26)
-      out[written++] = text[i] + 32;
-    else if (!to)
+    if (!to)
       out[written++] = text[i];
     for (uint32_t j = 0; to && j < count && j < 4; ++j)
       out[written++] = to[j];
@@ -154,7 +159,7 @@ static void strip(const plm_tok *tok, plm_tok_work *work, uint32_t sides) {
     while (end > begin && is_space(tok, text[end - 1]))
       --end;
   if (begin) {
-    work->at_start = false;
+    drop_front(work, begin);
     for (size_t i = begin; i < end; ++i)
       text[i - begin] = text[i];
   }
@@ -203,8 +208,8 @@ static bool replace(const plm_tok *tok, plm_tok_work *work,
       out[count++] = text[i++];
       continue;
     }
-    if (i == 0 && to_length == 0)
-      work->at_start = false;
+    if (count == 0 && to_length == 0)
+      drop_front(work, n);
     memcpy(out + count, to, to_length * sizeof(uint32_t));
     count += to_length;
     i += n;

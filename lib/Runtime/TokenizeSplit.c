@@ -238,7 +238,7 @@ static bool prefix_words(plm_tok_work *work, uint32_t mark, uint32_t scheme,
     bool marked = text[begin] == mark || (replace_spaces && text[begin] == ' ');
     bool wanted =
         scheme == PLM_TOK_PREPEND_ALWAYS ||
-        (scheme == PLM_TOK_PREPEND_FIRST && begin == 0 && work->at_start);
+        (scheme == PLM_TOK_PREPEND_FIRST && begin == 0 && work->front);
     if (wanted && !marked)
       out[count++] = mark;
     for (size_t j = begin; j < end; ++j)

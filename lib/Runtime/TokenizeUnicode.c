@@ -80,7 +80,8 @@ bool plm_tok_decompose(const plm_tok *tok, plm_tok_work *work,
     return false;
   memcpy(other->memory.data, text, i * sizeof(uint32_t));
   other->length = i;
-  size_t marks = i; /* where the run of marks begins */
+  size_t marks = i;           /* where the run of marks begins */
+  size_t front = work->front; /* see TokenizeNormalize.c */
   for (; i < length; ++i) {
     uint32_t c = text[i], count = 0;
     const uint32_t *to = NULL;
@@ -97,6 +98,8 @@ bool plm_tok_decompose(const plm_tok *tok, plm_tok_work *work,
       out[0] = c;
       count = 1;
     }
+    if (i < work->front)
+      front += count - 1;
     for (uint32_t j = 0; j < count; ++j, ++other->length)
       if (ccc(tok, out[j]) == 0) {
         uint32_t *all = plm_tok_chars(other);
@@ -110,6 +113,7 @@ bool plm_tok_decompose(const plm_tok *tok, plm_tok_work *work,
       !sort_marks(tok, plm_tok_chars(other) + marks, other->length - marks,
                   &work->heap))
     return false;
+  work->front = front;
   plm_tok_string swapped = work->text;
   work->text = work->other;
   work->other = swapped;
