@@ -16,6 +16,7 @@
 #include "plmc/Export/ONNX.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include "plmc/Support/TemporaryFile.h"
+#include "plmc/Tokenizer/Tokenizer.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -43,6 +44,7 @@ public:
 private:
   Error checkOptions();
   Error import();
+  Error checkTokenizer();
   Error checkOutputNames();
   Error checkWeights();
   Error transform();
@@ -64,6 +66,7 @@ private:
   OwningOpRef<ModuleOp> module;
   OwningOpRef<ModuleOp> compressed; // after the passes, for --verify; or null
   std::unique_ptr<DumpIR> dump;
+  std::unique_ptr<Tokenizer> tokenizer; // or null
   std::unique_ptr<CounterSink> counters;
   std::unique_ptr<PassRunner> passes;
   CompressReport report;
@@ -98,11 +101,26 @@ Error Compression::checkOptions() {
                      "--verify runs what was written: emit .so or .onnx");
   if (onlyPrints)
     return Error::success();
+  if (Error error = checkTokenizer())
+    return error;
   if (Error error = checkModelPath(options.input))
     return error;
   if (!options.reportPath.empty())
     return checkWritable("--report", options.reportPath,
                          {options.input, options.output});
+  return Error::success();
+}
+
+Error Compression::checkTokenizer() {
+  if (options.tokenizer.empty())
+    return Error::success();
+  if (format == OutputFormat::MLIR || format == OutputFormat::ONNX)
+    return makeError(ExitCode::Usage,
+                     "--tokenizer goes into a library: emit .so, .o or .a");
+  auto opened = Tokenizer::open(options.tokenizer);
+  if (!opened)
+    return withCode(opened.takeError(), ExitCode::BadInput);
+  tokenizer = std::move(*opened);
   return Error::success();
 }
 
@@ -229,6 +247,15 @@ std::string Compression::buildRecord() const {
     record["groupSize"] = options.groupSize;
   if (options.tableBits)
     record["tableBits"] = options.tableBits;
+  if (tokenizer)
+    record["tokenizer"] = {{"file", llvm::sys::path::filename(
+                                        StringRef(options.tokenizer).rtrim('/'))
+                                        .str()},
+                           {"kind", tokenizer->kind().str()},
+                           {"ids", tokenizer->size()},
+                           {"vocabulary", tokenizer->vocabularyHash()},
+                           {"maxLength", tokenizer->maxLength()},
+                           {"bytes", tokenizer->image().size()}};
   record["pipeline"] = report.pipeline;
   record["parameters"] = report.after.parameters;
   record["family"] = report.after.family;
@@ -254,6 +281,10 @@ static Error emissionError(Error error) {
 Error Compression::emitAs(OutputKind kind) {
   CompileOptions compile = compileOptions(options);
   compile.buildRecord = buildRecord();
+  if (tokenizer) {
+    compile.tokenizer = tokenizer->image();
+    compile.tokenizerIds = int64_t(tokenizer->size());
+  }
   compile.soname = llvm::sys::path::filename(options.output).str();
   DiagnosticCollector diagnostics(context.get());
   llvm::Expected<CompileResult> result =

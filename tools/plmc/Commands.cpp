@@ -79,6 +79,9 @@ tool::Command tool::addCompress(CLI::App &app) {
                    "int8, int4: bits of embedding tables: 8, 4, or 0: as the "
                    "weights")
       ->capture_default_str();
+  command->add_option("--tokenizer", args->tokenizer,
+                      "Put a tokenizer into the library: tokenizer.json, "
+                      "vocab.txt, a SentencePiece .model, or a folder");
   command
       ->add_option("--outputs", args->outputs,
                    "Outputs to keep, a,b,...; what only the others need goes")
@@ -150,10 +153,13 @@ tool::Command tool::addRun(CLI::App &app) {
   CLI::App *command = app.add_subcommand("run", "Run a library on arrays");
   command->add_option("LIB", args->library, "A library made by plmc compress")
       ->required();
+  command->add_option("--inputs", args->inputs,
+                      "Arrays (.npz), named as the model's inputs");
   command
-      ->add_option("--inputs", args->inputs,
-                   "Arrays (.npz), named as the model's inputs")
-      ->required();
+      ->add_option("--text", args->texts,
+                   "Instead of arrays a text, or several, each with --text; "
+                   "for libraries with a tokenizer")
+      ->allow_extra_args(false);
   command
       ->add_option("--outputs", args->outputs,
                    "File to write (.npz), named as the model's outputs")

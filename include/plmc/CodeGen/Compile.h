@@ -31,6 +31,10 @@ struct CompileOptions {
   std::string tileOfLevel;
   /// JSON object merged into the library's description as "build".
   std::string buildRecord = "{}";
+  /// A tokenizer image (docs/tokenizer.md) to put into the library, and how
+  /// many ids it may give; empty: none.
+  llvm::ArrayRef<char> tokenizer;
+  int64_t tokenizerIds = 0;
 };
 
 struct CompileResult {

@@ -37,6 +37,7 @@ struct CompressOptions {
   std::string precision = "f32"; // f32, bf16, int8, int4
   int64_t groupSize = 128;       // of int4; 0: whole columns
   int64_t tableBits = 0;         // of embeddings: 8, 4; 0: as the weights
+  std::string tokenizer;         // file or folder; empty: none
   std::string dumpDirectory;     // --dump-ir
   bool printPipeline = false;
   std::string reportPath;
