@@ -15,9 +15,8 @@
 //
 // So for the old ones characters that are younger count as unassigned
 // (u_charAge), and for the new ones a list adds what ICU 72 lacks. Five
-// characters have changed their category in between. All of it has been
-// compared over all code points with utils/fixtures/compare_tokenizers.py
-// --unicode.
+// characters have changed their category in between. To compare all code
+// points: utils/fixtures/compare_tokenizers.py --code-points.
 //
 //===----------------------------------------------------------------------===//
 
