@@ -100,7 +100,8 @@ static Error addFlags(Recipe &recipe, const CompressOptions &options) {
     step.options.push_back(
         {name.str(), {std::to_string(value)}, false, origin});
   };
-  if (options.precision == "int4")
+  if (StringRef(options.precision).starts_with("int") &&
+      options.precision != "int8")
     add("group-size", options.groupSize);
   if (options.tableBits)
     add("table-bits", options.tableBits);

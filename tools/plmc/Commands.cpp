@@ -12,6 +12,7 @@
 #include "plmc/Driver/Profile.h"
 #include "plmc/Driver/Run.h"
 #include "plmc/Driver/Steps.h"
+#include "plmc/Driver/Tokenize.h"
 #include "plmc/Driver/Verify.h"
 #include "plmc/Recipe/Recipe.h"
 #include "llvm/ADT/StringExtras.h"
@@ -82,6 +83,9 @@ tool::Command tool::addCompress(CLI::App &app) {
                    "int8 and below: bits of embedding tables: 8, 4, or 0: as "
                    "the weights, at least 4")
       ->capture_default_str();
+  command->add_option("--tokenizer", args->tokenizer,
+                      "Goes into the library, and reads calibration texts: tokenizer.json, "
+                      "vocab.txt, a SentencePiece .model, or a folder");
   command
       ->add_option("--outputs", args->outputs,
                    "Outputs to keep, a,b,...; what only the others need goes")
@@ -108,8 +112,6 @@ tool::Command tool::addCompress(CLI::App &app) {
                    "to measure what compression costs")
       ->delimiter(',')
       ->allow_extra_args(false);
-  command->add_option("--tokenizer", args->tokenizer,
-                      "tokenizer.json, for calibration data that is text");
   command->add_option("--print-recipe", args->printRecipe,
                       "Print what is done as a recipe; =FILE: write it there");
   CLI::Option *verify = command->add_option(
@@ -173,10 +175,13 @@ tool::Command tool::addRun(CLI::App &app) {
   CLI::App *command = app.add_subcommand("run", "Run a library on arrays");
   command->add_option("LIB", args->library, "A library made by plmc compress")
       ->required();
+  command->add_option("--inputs", args->inputs,
+                      "Arrays (.npz), named as the model's inputs");
   command
-      ->add_option("--inputs", args->inputs,
-                   "Arrays (.npz), named as the model's inputs")
-      ->required();
+      ->add_option("--text", args->texts,
+                   "Instead of arrays a text, or several, each with --text; "
+                   "for libraries with a tokenizer")
+      ->allow_extra_args(false);
   command
       ->add_option("--outputs", args->outputs,
                    "File to write (.npz), named as the model's outputs")
@@ -297,5 +302,40 @@ tool::Command tool::addPeak(CLI::App &app) {
       return makeError(ExitCode::Usage,
                        "--seconds must be above 0, at most 60");
     return peak(*seconds, llvm::outs());
+  };
+}
+
+tool::Command tool::addTokenize(CLI::App &app) {
+  auto args = std::make_shared<TokenizeOptions>();
+  auto lowercase = std::make_shared<std::string>();
+  CLI::App *command =
+      app.add_subcommand("tokenize", "Print the ids of texts, one text a line");
+  command
+      ->add_option("--tokenizer", args->tokenizer,
+                   "tokenizer.json, vocab.txt, a SentencePiece .model, or a "
+                   "folder with one of them")
+      ->required();
+  command->add_option("FILE", args->file,
+                      "A file with one text a line; -: standard input");
+  command->add_option("--text", args->texts, "A text")->allow_extra_args(false);
+  command->add_flag("--pairs", args->pairs,
+                    "A line is two texts with a tab between them");
+  command->add_flag("--no-special", args->noSpecial,
+                    "Without [CLS], [SEP] and the like");
+  command->add_option("--max-length", args->maxLength,
+                      "The most ids; 0: what the tokenizer says");
+  command->add_option("--lowercase", *lowercase,
+                      "Of a vocab.txt: true or false");
+  command->add_flag("--pieces", args->pieces, "Print pieces");
+  command->add_flag("--json", args->json,
+                    "Print an object with ids and types a line");
+  return [args, lowercase]() -> llvm::Error {
+    if (!lowercase->empty()) {
+      if (llvm::Error error =
+              oneOf("--lowercase", *lowercase, {"true", "false"}))
+        return error;
+      args->lowercase = *lowercase == "true";
+    }
+    return tokenize(*args, llvm::outs());
   };
 }

@@ -41,7 +41,8 @@ struct CompressOptions {
   std::string preset;                 // the name of one in plmc, or neither
   std::vector<std::string> overrides; // --set, in order
   std::vector<std::string> calibration; // files, instead of the recipe's
-  std::string tokenizer;                // as well
+  /// A file or folder: goes into the library, and reads calibration texts.
+  std::string tokenizer;
   std::string printRecipe;   // where to write what was done: a file, "-", or ""
   std::string dumpDirectory; // --dump-ir
   bool printPipeline = false;
