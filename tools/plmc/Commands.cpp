@@ -83,9 +83,10 @@ tool::Command tool::addCompress(CLI::App &app) {
                    "int8 and below: bits of embedding tables: 8, 4, or 0: as "
                    "the weights, at least 4")
       ->capture_default_str();
-  command->add_option("--tokenizer", args->tokenizer,
-                      "Goes into the library, and reads calibration texts: tokenizer.json, "
-                      "vocab.txt, a SentencePiece .model, or a folder");
+  command->add_option(
+      "--tokenizer", args->tokenizer,
+      "Goes into the library, and reads calibration texts: tokenizer.json, "
+      "vocab.txt, a SentencePiece .model, or a folder");
   command
       ->add_option("--outputs", args->outputs,
                    "Outputs to keep, a,b,...; what only the others need goes")
