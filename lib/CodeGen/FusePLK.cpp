@@ -199,8 +199,8 @@ struct FuseQKV : OpRewritePattern<AttentionOp> {
   }
 
   /// A weight that concatenates the sources of others along the columns, with
-  /// their scales and zero points. Null if they are quantised in different ways.
-  /// Reused when a shared layer asks again: equal sources, equal symbol.
+  /// their scales and zero points. Null if they are quantised in different
+  /// ways. Reused when a shared layer asks again: equal sources, equal symbol.
   static FlatSymbolRefAttr concat(ArrayRef<FlatSymbolRefAttr> refs,
                                   SymbolTable &symbols,
                                   PatternRewriter &rewriter) {

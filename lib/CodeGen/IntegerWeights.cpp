@@ -59,7 +59,8 @@ IntegerMatrix::sums(plm::ParameterOp parameter) const {
   std::vector<double> sums(n, 0.0);
   int least = isUnsigned ? 0 : -(1 << (bits - 1)), end = least + (1 << bits);
   for (int64_t i = 0; i < k * n; ++i) {
-    int64_t row = transposed ? i % k : i / n, column = transposed ? i / k : i % n;
+    int64_t row = transposed ? i % k : i / n,
+            column = transposed ? i / k : i % n;
     int value = isUnsigned ? values[i] : int8_t(values[i]);
     if (value < least || value >= end)
       return llvm::createStringError("the weight has the value " +
@@ -78,8 +79,8 @@ static std::vector<float> inThreeParts(ArrayRef<float> values) {
   for (auto [column, value] : llvm::enumerate(values)) {
     float rest = value;
     for (int part = 0; part < 3; ++part) {
-      float upper = llvm::bit_cast<float>(llvm::bit_cast<uint32_t>(rest) &
-                                          0xffff0000u);
+      float upper =
+          llvm::bit_cast<float>(llvm::bit_cast<uint32_t>(rest) & 0xffff0000u);
       rows[part * values.size() + column] = upper;
       rest -= upper;
     }
@@ -137,8 +138,7 @@ FailureOr<plk::WeightOp> WeightLowering::integers(plm::LinearOp linear) {
                   .str()];
   if (known)
     return known;
-  auto sums =
-      matrix.sums(symbols.lookup<plm::ParameterOp>(get.getParameter()));
+  auto sums = matrix.sums(symbols.lookup<plm::ParameterOp>(get.getParameter()));
   if (!sums) {
     linear.emitOpError() << llvm::toString(sums.takeError());
     return failure();
@@ -147,12 +147,13 @@ FailureOr<plk::WeightOp> WeightLowering::integers(plm::LinearOp linear) {
   std::string name = get.getParameter().str();
   std::vector<float> rows(matrix.scales);
   bool inBF16 = matrix.bits < 8 && matrix.block &&
-                llvm::all_of(llvm::concat<const float>(rows, *sums),
-                             [](float x) { return std::isfinite(x); }) &&
+                llvm::all_of(
+                    llvm::concat<const float>(rows, *sums),
+                    [](float x) { return std::isfinite(x); }) &&
                 llvm::all_of(rows, isBF16);
   llvm::append_range(rows, inBF16 ? inThreeParts(*sums) : *sums);
-  Ref scale = store(name + ".scale", rows, {int64_t(rows.size()) / n, n},
-                    panelWidth);
+  Ref scale =
+      store(name + ".scale", rows, {int64_t(rows.size()) / n, n}, panelWidth);
   if (inBF16)
     symbols.lookup<plk::WeightOp>(scale.getValue())
         .setPrecision(plm::Precision::BF16);
@@ -161,12 +162,11 @@ FailureOr<plk::WeightOp> WeightLowering::integers(plm::LinearOp linear) {
     std::vector<uint8_t> bytes;
     for (float value : matrix.zeroPoints)
       bytes.push_back(static_cast<uint8_t>(static_cast<int>(value)));
-    zeroPoint =
-        storeBlob(name + ".zero_point",
-                  HeapAsmResourceBlob::allocateAndCopyInferAlign(
-                      ArrayRef<uint8_t>(bytes)),
-                  RankedTensorType::get({blocks, n}, source->elementType()),
-                  panelWidth);
+    zeroPoint = storeBlob(
+        name + ".zero_point",
+        HeapAsmResourceBlob::allocateAndCopyInferAlign(
+            ArrayRef<uint8_t>(bytes)),
+        RankedTensorType::get({blocks, n}, source->elementType()), panelWidth);
   }
   plk::WeightOp op = create(get, /*panels=*/true, matrix.transposed);
   op.setQuantizedAttr(TypeAttr::get(source->elementType()));

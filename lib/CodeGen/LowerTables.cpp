@@ -180,9 +180,10 @@ FailureOr<FlatSymbolRefAttr> WeightLowering::mapTo(int64_t rows, Value map) {
     wide.push_back(int32_t(row < 0 ? row + rows : row));
     narrow.push_back(uint16_t(wide.back()));
   }
-  plk::WeightOp &known = weights[llvm::formatv("map|{0}|{1:x}", rows > 65536,
-                                               hashOfBytes(ArrayRef<int32_t>(wide)))
-                                     .str()];
+  plk::WeightOp &known =
+      weights[llvm::formatv("map|{0}|{1:x}", rows > 65536,
+                            hashOfBytes(ArrayRef<int32_t>(wide)))
+                  .str()];
   if (known)
     return FlatSymbolRefAttr::get(known);
   auto get = map.getDefiningOp<plm::GetParameterOp>();

@@ -77,9 +77,9 @@ FailureOr<plk::WeightOp> WeightLowering::plain(Value value, bool panels,
 }
 
 FlatSymbolRefAttr WeightLowering::storeBlob(StringRef name,
-                                             AsmResourceBlob values,
-                                             RankedTensorType type,
-                                             int64_t panel) {
+                                            AsmResourceBlob values,
+                                            RankedTensorType type,
+                                            int64_t panel) {
   builder.setInsertionPoint(func);
   auto parameter = plm::ParameterOp::create(
       builder, func.getLoc(), name,

@@ -37,8 +37,9 @@ void PanelPacker::forEach(const PanelSource &source, PlaceT place) {
   }
 }
 
-/// A code of fewer than 8 bits into its pack: `at` is its first word, the others
-/// follow `wordBytes` apart, and `i` is the number of the value in the pack.
+/// A code of fewer than 8 bits into its pack: `at` is its first word, the
+/// others follow `wordBytes` apart, and `i` is the number of the value in the
+/// pack.
 static void placeCode(char *at, int64_t wordBytes, int64_t bits, int64_t i,
                       unsigned code) {
   char *byte = at + i % 4;

@@ -1,4 +1,5 @@
-//===- CodeGenLowBitsTest.cpp - Products with 2- to 8-bit weights *- C++ -*-===//
+//===- CodeGenLowBitsTest.cpp - Products with 2- to 8-bit weights *- C++
+//-*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -8,8 +9,8 @@
 //
 // Every way that a weight of a product in int8 may be quantized, against the
 // interpreter, on every CPU level: bits, zero points, scales of columns and of
-// blocks, in bf16 and not. Widths miss every tile and, where blocks allow, every
-// pack; row counts make tiles of one, two and many rows.
+// blocks, in bf16 and not. Widths miss every tile and, where blocks allow,
+// every pack; row counts make tiles of one, two and many rows.
 //
 //===----------------------------------------------------------------------===//
 
@@ -111,9 +112,9 @@ WeightText weightText(const Weight &w, llvm::StringRef name, Random &random,
   text.ops += llvm::formatv(
       "%{0} = plm.dequantize %{0}q scale %{0}s {1} {{axis = {2} : i64, bits = "
       "{3} : i64, block_size = {4} : i64} : ({5}, {6}{7}) -> {8}\n",
-      n, w.hasZero() ? "zero_point %" + n + "z" : std::string(),
-      axis, w.bits, w.block, qType, sType,
-      w.hasZero() ? ", " + zType : std::string(), text.type);
+      n, w.hasZero() ? "zero_point %" + n + "z" : std::string(), axis, w.bits,
+      w.block, qType, sType, w.hasZero() ? ", " + zType : std::string(),
+      text.type);
   return text;
 }
 
@@ -265,9 +266,8 @@ TEST(CodeGenLowBits, ThreeProductsInOne) {
     HostTensor input = random.floats({2, 9, 64});
     HostTensor want = interpretText(text, {input})[0];
     int ran = 0;
-    for (const char *cpu :
-         {"x86-64-v2", "x86-64-v3", "x86-64-v3+avxvnni", "x86-64-v4",
-          "x86-64-v4+avx512vnni"}) {
+    for (const char *cpu : {"x86-64-v2", "x86-64-v3", "x86-64-v3+avxvnni",
+                            "x86-64-v4", "x86-64-v4+avx512vnni"}) {
       SCOPED_TRACE(cpu);
       setenv("PLM_CPU", cpu, 1);
       auto context = model->createContext(1);

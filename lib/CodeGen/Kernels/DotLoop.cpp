@@ -1,4 +1,5 @@
-//===- DotLoop.cpp - The inner loop of products below f32 --------*- C++ -*-===//
+//===- DotLoop.cpp - The inner loop of products below f32 --------*- C++
+//-*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,8 +8,8 @@
 
 //
 // A vector of weights is loaded once and serves all rows. A tile of few rows
-// has few accumulators, each of which waits for its last sum (4 cycles, with two
-// products a cycle): integers, which may be summed in any order, then have
+// has few accumulators, each of which waits for its last sum (4 cycles, with
+// two products a cycle): integers, which may be summed in any order, then have
 // several sums for each accumulator.
 //
 
@@ -180,8 +181,8 @@ SmallVector<Value> DotLoop::run(Value first, Value last, int64_t unroll,
   SmallVector<Value> start(init);
   int64_t chains = format.isInt() ? this->chains() : 1, sums = init.size();
   start.append(sums * (chains - 1), i.splat(0));
-  SmallVector<Value> result = b.loop(
-      first, last, unroll, start, [&](Value pack, ValueRange carried) {
+  SmallVector<Value> result =
+      b.loop(first, last, unroll, start, [&](Value pack, ValueRange carried) {
         SmallVector<Value> acc(carried);
         for (int64_t u = 0; u < unroll; ++u)
           step(pack, u, acc);

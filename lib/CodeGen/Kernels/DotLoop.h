@@ -1,4 +1,5 @@
-//===- DotLoop.h - The inner loop of products below f32 ----------*- C++ -*-===//
+//===- DotLoop.h - The inner loop of products below f32 ----------*- C++
+//-*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

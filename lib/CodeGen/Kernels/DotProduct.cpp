@@ -6,9 +6,9 @@
 //===----------------------------------------------------------------------===//
 
 //
-// One schedule serves bf16 and int8. K is counted in words of 32 bits, a word of
-// a row is broadcast, and a vector of words, one of each column, is read from
-// the panel:
+// One schedule serves bf16 and int8. K is counted in words of 32 bits, a word
+// of a row is broadcast, and a vector of words, one of each column, is read
+// from the panel:
 //
 //     for word:  for r in rows:  acc[r] += dot(panel[word],
 //     broadcast(x[r][word]))

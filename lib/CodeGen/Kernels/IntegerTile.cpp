@@ -131,12 +131,10 @@ SmallVector<Value> IntegerTile::integerSums(Value block) {
     zeros.push_back(columns.zero(block, v));
   for (int64_t r = 0; r < tile.rows; ++r) {
     Value minusSum = b.load(
-        b.i32,
-        b.offset(b.at(tile.x, block), r * layout.stride + layout.sums));
+        b.i32, b.offset(b.at(tile.x, block), r * layout.stride + layout.sums));
     minusSum = vector::BroadcastOp::create(b, b.loc, i.vi32, minusSum);
     for (int64_t v = 0; v < columnVectors; ++v)
-      offsets.push_back(
-          arith::MulIOp::create(b, b.loc, minusSum, zeros[v]));
+      offsets.push_back(arith::MulIOp::create(b, b.loc, minusSum, zeros[v]));
   }
   // Partial sums start at 0, and their sum gets the offset.
   bool halves = columnVectors < vectors;

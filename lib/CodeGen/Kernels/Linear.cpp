@@ -240,14 +240,9 @@ static SmallVector<Value> emitFloat(KernelBuilder &b, const LinearSpec &spec,
 static SmallVector<Value> emitDot(KernelBuilder &b, const LinearSpec &spec,
                                   int64_t rows, int64_t valid,
                                   func::FuncOp func) {
-  DotTile tile{*spec.dot,
-               rows,
-               spec.k,
-               spec.panelWidth,
-               func.getArgument(0),
-               func.getArgument(1),
-               {},
-               {}};
+  DotTile tile{
+      *spec.dot,           rows, spec.k, spec.panelWidth, func.getArgument(0),
+      func.getArgument(1), {},   {}};
   if (spec.dot->isInt()) {
     tile.scales = func.getArgument(5);
     tile.zeroPoints = func.getArgument(6);

@@ -228,8 +228,7 @@ func::FuncOp TileKernel::build(ModuleOp module, StringRef name,
   auto func = b.beginFunction(module, name, types);
   func.setPrivate();
   auto argument = [&](int64_t i) { return Value(func.getArgument(i)); };
-  PanelProduct all{argument(0), argument(1),
-                   argument(2), argument(3),
+  PanelProduct all{argument(0), argument(1), argument(2), argument(3),
                    argument(4), {},          {}};
   if (format.isInt()) {
     all.scales = argument(5);

@@ -36,7 +36,8 @@ Value CodePack::word(int64_t index, int64_t v) {
 
 static Value splat(KernelBuilder &b, Value like, int32_t value) {
   return arith::ConstantOp::create(
-      b, b.loc, DenseElementsAttr::get(cast<VectorType>(like.getType()), value));
+      b, b.loc,
+      DenseElementsAttr::get(cast<VectorType>(like.getType()), value));
 }
 
 Value CodePack::shifted(Value words, int64_t right) {
