@@ -10,6 +10,7 @@
 
 #include "plmc/CodeGen/Compile.h"
 #include "plmc/Driver/Error.h"
+#include "plmc/Evaluation/Condition.h"
 #include "plmc/Report/CompressReport.h"
 #include <optional>
 #include <string>
@@ -46,7 +47,9 @@ struct CompressOptions {
   std::string printRecipe;   // where to write what was done: a file, "-", or ""
   std::string dumpDirectory; // --dump-ir
   bool printPipeline = false;
-  std::string reportPath;
+  std::vector<std::string> reportPaths;   // .html, or else JSON
+  std::vector<std::string> latencyShapes; // to be timed for the report
+  std::vector<Condition> failIf;          // --fail-if
   /// Random cases beside the fixed ones; nullopt: no verification.
   std::optional<unsigned> verifyCases;
   bool elideWeights = true; // in .mlir output, dumps and reproducers
