@@ -19,6 +19,7 @@
 #include "plmc/Passes/Pruning.h"
 #include "plmc/Passes/Quantization.h"
 #include "plmc/Passes/SetPrecision.h"
+#include "plmc/Passes/VocabularyReduction.h"
 
 void plmc::registerAllDialects(mlir::DialectRegistry &registry) {
   registry.insert<plm::PLMDialect, plk::PLKDialect, mlir::func::FuncDialect,
@@ -37,5 +38,6 @@ void plmc::registerAllPasses() {
   registerPrecisionPasses();
   registerPruningPasses();
   registerQuantizationPasses();
+  registerVocabularyPasses();
   registerCodeGenPasses();
 }
