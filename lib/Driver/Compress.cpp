@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Driver/Compress.h"
+#include "Budget.h"
 #include "ChooseRecipe.h"
 #include "Import.h"
 #include "Output.h"
@@ -47,6 +48,8 @@ public:
 private:
   Error checkOptions();
   Error choosePipeline();
+  Error showPipeline();
+  Error searchRecipe();
   Error import();
   Error checkTokenizer();
   Error checkOutputNames();
@@ -59,7 +62,9 @@ private:
   Error chooseWritten();
   Error verifyResult();
   std::string recipeText() const;
-  std::string buildRecord() const;
+  std::string buildRecord(const Recipe &recipe, const ModelSummary &after) const;
+  CompileOptions libraryOptions(const Recipe &recipe,
+                                const ModelSummary &after) const;
   Error finish();
 
   const CompressOptions &options;
@@ -75,6 +80,7 @@ private:
   std::unique_ptr<CounterSink> counters;
   std::unique_ptr<PassRunner> passes;
   CompressReport report;
+  std::optional<BudgetOutcome> budget; // of --budget
   std::string destination; // of the output, links followed
   std::string written;     // where it is until it has been verified
   std::optional<TemporaryFile> unverified; // `written`, if it is another
@@ -242,7 +248,8 @@ Error Compression::transform() {
 }
 
 /// No time and no host name: the same inputs give the same bytes.
-std::string Compression::buildRecord() const {
+std::string Compression::buildRecord(const Recipe &recipe,
+                                     const ModelSummary &after) const {
   nlohmann::ordered_json record;
   record["plmc"] = report.version;
   record["input"] =
@@ -264,8 +271,8 @@ std::string Compression::buildRecord() const {
                            {"vocabulary", tokenizer->vocabularyHash()},
                            {"maxLength", tokenizer->maxLength()},
                            {"bytes", tokenizer->image().size()}};
-  record["parameters"] = report.after.parameters;
-  record["family"] = report.after.family;
+  record["parameters"] = after.parameters;
+  record["family"] = after.family;
   return record.dump(-1, ' ', false,
                      nlohmann::ordered_json::error_handler_t::replace);
 }
@@ -285,14 +292,20 @@ static Error emissionError(Error error) {
   return makeError(code, message);
 }
 
-Error Compression::emitAs(OutputKind kind) {
+CompileOptions Compression::libraryOptions(const Recipe &recipe,
+                                           const ModelSummary &after) const {
   CompileOptions compile = compileOptions(options);
-  compile.buildRecord = buildRecord();
+  compile.buildRecord = buildRecord(recipe, after);
   if (tokenizer) {
     compile.tokenizer = tokenizer->image();
     compile.tokenizerIds = int64_t(tokenizer->size());
   }
   compile.soname = llvm::sys::path::filename(options.output).str();
+  return compile;
+}
+
+Error Compression::emitAs(OutputKind kind) {
+  CompileOptions compile = libraryOptions(recipe, report.after);
   DiagnosticCollector diagnostics(context.get());
   llvm::Expected<CompileResult> result =
       emitLibrary(*module, compile, kind, written);
@@ -418,6 +431,33 @@ Error Compression::choosePipeline() {
   if (!chosen)
     return chosen.takeError();
   recipe = std::move(*chosen);
+  if (Error error = checkBudgetOptions(options, format))
+    return error;
+  // Else it is what the search is to build on.
+  if (options.budget.empty())
+    return showPipeline();
+  return hashCalibration(recipe);
+}
+
+/// The steps of --budget. What is left of the run then takes them as given.
+Error Compression::searchRecipe() {
+  if (options.budget.empty())
+    return Error::success();
+  llvm::Expected<BudgetOutcome> outcome = chooseByBudget(
+      *module, recipe, options,
+      [this](const Recipe &recipe, const ModelSummary &after) {
+        return libraryOptions(recipe, after);
+      },
+      llvm::sys::path::parent_path(resolveOutput(options.output)).str(),
+      progress);
+  if (!outcome)
+    return outcome.takeError();
+  budget = std::move(*outcome);
+  recipe = budget->recipe;
+  return showPipeline();
+}
+
+Error Compression::showPipeline() {
   llvm::Expected<std::string> pipeline =
       pipelineText(recipe, options, format, context.get());
   if (!pipeline)
@@ -464,6 +504,11 @@ Error Compression::finish() {
                       [&](llvm::raw_ostream &os) { os << report.recipe; }))
       return error;
   printTable(report, out);
+  if (budget && !budget->met)
+    return makeError(ExitCode::LimitMissed,
+                     "--budget is not met: '" + options.output +
+                         "' is the closest that was found, with " +
+                         budget->missed);
   return Error::success();
 }
 
@@ -489,7 +534,9 @@ Error Compression::run() {
   }
   if (Error error = import())
     return error;
-  Error error = transform();
+  Error error = searchRecipe();
+  if (!error)
+    error = transform();
   if (!error)
     error = chooseWritten();
   if (!error)

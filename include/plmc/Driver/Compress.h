@@ -10,6 +10,7 @@
 
 #include "plmc/CodeGen/Compile.h"
 #include "plmc/Driver/Error.h"
+#include "plmc/Evaluation/Condition.h"
 #include "plmc/Report/CompressReport.h"
 #include <optional>
 #include <string>
@@ -47,6 +48,10 @@ struct CompressOptions {
   std::string dumpDirectory; // --dump-ir
   bool printPipeline = false;
   std::string reportPath;
+  std::vector<Condition> budget; // --budget; empty: the recipe is given
+  double budgetSeconds = 600;    // that the search may take
+  std::string resumePath;        // what it has measured, or ""
+  std::string paretoPath;        // what is best at each size, or ""
   /// Random cases beside the fixed ones; nullopt: no verification.
   std::optional<unsigned> verifyCases;
   bool elideWeights = true; // in .mlir output, dumps and reproducers

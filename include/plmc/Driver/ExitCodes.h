@@ -20,7 +20,8 @@ enum class ExitCode : int {
   Usage = 2,       // the command line: options, values, paths to write to
   BadInput = 3,    // a file to read that is missing or malformed
   Unsupported = 4, // well-formed, but beyond what plmc can do
-  VerificationFailed = 5
+  VerificationFailed = 5,
+  LimitMissed = 6 // what was asked for is written, but beyond a bound
 };
 
 } // namespace plmc
