@@ -8,6 +8,7 @@
 #include "plmc/Driver/Compress.h"
 #include "Budget.h"
 #include "ChooseRecipe.h"
+#include "CostMeter.h"
 #include "Import.h"
 #include "Output.h"
 #include "Pipeline.h"
@@ -80,6 +81,7 @@ private:
   std::unique_ptr<CounterSink> counters;
   std::unique_ptr<PassRunner> passes;
   CompressReport report;
+  CostMeter meter{options, recipe, report, progress};
   std::optional<BudgetOutcome> budget; // of --budget
   std::string destination; // of the output, links followed
   std::string written;     // where it is until it has been verified
@@ -121,9 +123,10 @@ Error Compression::checkOptions() {
     if (Error error = checkWritable("--print-recipe", options.printRecipe,
                                     {options.input, options.output}))
       return error;
-  if (!options.reportPath.empty())
-    return checkWritable("--report", options.reportPath,
-                         {options.input, options.output});
+  for (const std::string &path : options.reportPaths)
+    if (Error error =
+            checkWritable("--report", path, {options.input, options.output}))
+      return error;
   return Error::success();
 }
 
@@ -233,7 +236,13 @@ Error Compression::transform() {
   counters = std::make_unique<CounterSink>(context.get());
   passes = std::make_unique<PassRunner>(*module, options, report.pipeline,
                                         progress, dump.get());
-  if (Error error = runSteps(*module, recipe, *passes, *counters, report.steps))
+  if (Error error = runSteps(*module, recipe, *passes, *counters, report.steps,
+                             [&](StepReport *step) {
+                               return step ? meter.afterStep(*module, *step)
+                                           : meter.begin(*module);
+                             }))
+    return error;
+  if (Error error = meter.afterSteps(*module))
     return error;
   // What the library is to compute is then no longer what the file says.
   if (!recipe.isExact() && options.verifyCases)
@@ -465,10 +474,16 @@ Error Compression::showPipeline() {
   report.pipeline = std::move(*pipeline);
   if (options.printPipeline)
     out << "plmc-opt --pass-pipeline='" << report.pipeline << "'\n";
-  if (!options.output.empty())
+  if (!options.output.empty()) {
+    if (Error error = meter.check())
+      return error;
     if (Error error = hashCalibration(recipe))
       return error;
+  }
   report.recipe = recipeText();
+  report.seed = recipe.seed;
+  report.calibrationFiles = recipe.calibration.paths();
+  report.calibrationHash = recipe.calibration.sha256;
   if (options.printRecipe == "-")
     out << report.recipe;
   return Error::success();
@@ -487,15 +502,19 @@ std::string Compression::recipeText() const {
 Error Compression::finish() {
   for (const std::string &file : outputFiles())
     report.outputBytes += fileBytes(file);
+  if (Error error = meter.finish(written))
+    return error;
   report.passes = passes->takePassRuns();
   report.counters = counters->get();
   progress.clear();
   if (dump)
     if (Error error = dump->finish())
       return error;
-  if (!options.reportPath.empty())
-    if (Error error = writeFile(options.reportPath, [&](llvm::raw_ostream &os) {
-          os << reportToJSON(report) << "\n";
+  for (const std::string &path : options.reportPaths)
+    if (Error error = writeFile(path, [&](llvm::raw_ostream &os) {
+          os << (StringRef(path).ends_with(".html") ? reportToHTML(report)
+                                                    : reportToJSON(report))
+             << "\n";
         }))
       return error;
   if (!options.printRecipe.empty() && options.printRecipe != "-")
@@ -509,7 +528,7 @@ Error Compression::finish() {
                      "--budget is not met: '" + options.output +
                          "' is the closest that was found, with " +
                          budget->missed);
-  return Error::success();
+  return meter.verdict();
 }
 
 Error Compression::run() {
@@ -541,7 +560,7 @@ Error Compression::run() {
     error = chooseWritten();
   if (!error)
     error = emit();
-  report.seconds = secondsSince(start);
+  report.seconds = secondsSince(start) - meter.seconds();
   if (!error && options.verifyCases)
     error = verifyResult();
   if (error) {

@@ -27,16 +27,21 @@ static std::vector<Counter> difference(std::vector<Counter> after,
 }
 
 Error runSteps(ModuleOp module, const Recipe &recipe, PassRunner &passes,
-               const CounterSink &counters, std::vector<StepReport> &reports) {
+               const CounterSink &counters, std::vector<StepReport> &reports,
+               llvm::function_ref<Error(StepReport *)> measure) {
   if (Error error =
           passes.run([](OpPassManager &pm) { buildRecognitionPipeline(pm); }))
     return error;
+  if (Error error = measure(nullptr))
+    return error;
   ModelSummary size = summarizeModel(module);
+  int64_t bytes = totalBytes(weightBreakdown(module));
   for (const RecipeStep &step : recipe.steps) {
     StepReport report;
     report.name = step.name;
     report.options = printOptions(step);
     report.before = size;
+    report.bytesBefore = bytes;
     std::vector<Counter> counted = counters.get();
     Clock::time_point start = Clock::now();
     Error refused = Error::success();
@@ -61,7 +66,10 @@ Error runSteps(ModuleOp module, const Recipe &recipe, PassRunner &passes,
     report.seconds =
         std::chrono::duration<double>(Clock::now() - start).count();
     report.after = size = summarizeModel(module);
+    report.bytesAfter = bytes = totalBytes(weightBreakdown(module));
     report.counters = difference(counters.get(), counted);
+    if (Error failed = measure(&report))
+      return failed;
     reports.push_back(std::move(report));
   }
   return Error::success();

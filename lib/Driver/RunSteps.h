@@ -14,10 +14,13 @@
 namespace plmc {
 
 /// Recognizes the module, then runs each step by itself, so that it is known
-/// what each of them did. An error of a step says where the step was asked for.
+/// what each of them did. Before the first step `measure` is called with null,
+/// after each step with its report. An error of a step says where the step was
+/// asked for.
 llvm::Error runSteps(mlir::ModuleOp module, const Recipe &recipe,
                      PassRunner &passes, const CounterSink &counters,
-                     std::vector<StepReport> &reports);
+                     std::vector<StepReport> &reports,
+                     llvm::function_ref<llvm::Error(StepReport *)> measure);
 
 } // namespace plmc
 

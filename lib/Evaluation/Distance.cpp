@@ -89,25 +89,25 @@ public:
       : batch(batch), row(row), expected(expected), actual(actual),
         size(expected.numElements() / expected.shape[0]) {}
 
-  RowDistance compare(OutputKind kind) {
+  RowDistance compare(OutputMeaning kind) {
     switch (kind) {
-    case OutputKind::Embedding:
+    case OutputMeaning::Embedding:
       result.cosine = cosineOf(valuesAt(expected, row * size, size),
                                valuesAt(actual, row * size, size));
       break;
-    case OutputKind::Tokens:
+    case OutputMeaning::Tokens:
       compareTokens();
       break;
-    case OutputKind::Logits:
+    case OutputMeaning::Logits:
       addDivergence(divergenceOf(valuesAt(expected, row * size, size),
                                  valuesAt(actual, row * size, size)));
       break;
-    case OutputKind::TokenLogits:
+    case OutputMeaning::TokenLogits:
       for (int64_t i = 0; i < batch.length; ++i)
         if (kept(i))
           addDivergence(divergenceOf(token(expected, i), token(actual, i)));
       break;
-    case OutputKind::Positions: {
+    case OutputMeaning::Positions: {
       Values a, b;
       for (int64_t i = 0; i < batch.length; ++i)
         if (kept(i)) {

@@ -57,9 +57,9 @@ Expected<std::unique_ptr<Evaluator>> Evaluator::create(ModuleOp module,
     return batches.takeError();
   result->batches = std::move(*batches);
   for (unsigned i = 0; i < func.getNumResults(); ++i)
-    result->kinds.push_back(
-        outputKind(outputName(func, i),
-                   cast<RankedTensorType>(func.getResultTypes()[i]), *roles));
+    result->kinds.push_back(outputMeaning(
+        outputName(func, i), cast<RankedTensorType>(func.getResultTypes()[i]),
+        *roles));
   if (llvm::none_of(result->kinds, [](auto kind) { return kind.has_value(); }))
     return llvm::createStringError(
         "the model has no output that can be compared: an embedding, tokens "

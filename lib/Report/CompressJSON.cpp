@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Report/CompressReport.h"
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 namespace plmc {
@@ -20,20 +21,80 @@ static Json sizes(const ModelSummary &summary, uint64_t fileBytes) {
           {"fileBytes", fileBytes}};
 }
 
+/// Null for what is no number.
+static Json numberOrNull(double value) {
+  return std::isfinite(value) ? Json(value) : Json();
+}
+
+static Json distanceJSON(const ModelDistance &distance) {
+  Json outputs = Json::array();
+  for (const OutputDistance &output : distance.outputs) {
+    Json entry = {{"output", output.output},
+                  {"comparedAs", outputMeaningName(output.kind).str()}};
+    if (isDistribution(output.kind)) {
+      entry["meanKL"] = numberOrNull(output.meanKL);
+      entry["maxKL"] = numberOrNull(output.maxKL);
+      entry["top1"] = output.top1;
+    } else {
+      entry["meanCosine"] = output.meanCosine;
+      entry["minCosine"] = output.minCosine;
+    }
+    if (output.kind == OutputMeaning::Tokens) {
+      entry["meanTokenCosine"] = output.meanTokenCosine;
+      entry["minTokenCosine"] = output.minTokenCosine;
+    }
+    outputs.push_back(std::move(entry));
+  }
+  return outputs;
+}
+
+static Json evaluationJSON(const EvaluationReport &evaluation) {
+  Json json = {{"data", evaluation.data}};
+  if (!evaluation.problem.empty()) {
+    json["problem"] = evaluation.problem;
+    return json;
+  }
+  json["sequences"] = evaluation.sequences;
+  json["tokens"] = evaluation.tokens;
+  json["outputs"] = distanceJSON(evaluation.distance);
+  json["worst"] = Json::array();
+  for (const EvaluationReport::Example &example : evaluation.worst) {
+    Json entry = {{"row", example.row},
+                  {"output", example.output},
+                  {"distance", numberOrNull(example.distance)},
+                  {"tokens", example.tokens},
+                  {"ids", example.ids}};
+    if (!example.text.empty())
+      entry["text"] = example.text;
+    json["worst"].push_back(std::move(entry));
+  }
+  return json;
+}
+
+static Json componentsJSON(const std::vector<WeightComponent> &components) {
+  Json json = Json::object();
+  for (const WeightComponent &component : components)
+    json[component.name] = {{"parameters", component.parameters},
+                            {"bytes", component.bytes}};
+  return json;
+}
+
 static Json stepJSON(const StepReport &step) {
-  auto sizesOf = [](const ModelSummary &summary) -> Json {
+  auto sizesOf = [](const ModelSummary &summary, int64_t bytes) -> Json {
     return {{"parameters", summary.parameters},
-            {"parameterBytes", summary.parameterBytes},
+            {"storedBytes", bytes},
             {"operations", summary.operations},
             {"macsPerToken", summary.macsPerToken}};
   };
   Json entry = {{"name", step.name},
                 {"options", step.options},
                 {"seconds", step.seconds},
-                {"before", sizesOf(step.before)},
-                {"after", sizesOf(step.after)}};
+                {"before", sizesOf(step.before, step.bytesBefore)},
+                {"after", sizesOf(step.after, step.bytesAfter)}};
   for (const Counter &counter : step.counters)
     entry["counters"][counter.name] = counter.value;
+  if (step.distance)
+    entry["distance"] = distanceJSON(*step.distance);
   return entry;
 }
 
@@ -50,6 +111,25 @@ std::string reportToJSON(const CompressReport &report) {
   json["steps"] = Json::array();
   for (const StepReport &step : report.steps)
     json["steps"].push_back(stepJSON(step));
+  json["seed"] = report.seed;
+  if (!report.calibrationFiles.empty())
+    json["calibration"] = {{"files", report.calibrationFiles},
+                           {"sha256", report.calibrationHash}};
+  if (report.evaluation)
+    json["evaluation"] = evaluationJSON(*report.evaluation);
+  for (const LatencyReport &row : report.latencies) {
+    Json entry = {{"batch", row.batch}, {"sequence", row.sequence}};
+    if (row.before)
+      entry["beforeSeconds"] = row.before;
+    entry["afterSeconds"] = row.after;
+    json["latency"].push_back(std::move(entry));
+  }
+  for (const ConditionReport &row : report.conditions)
+    json["failIf"].push_back({{"condition", row.condition.text},
+                              {"measured", numberOrNull(row.measured)},
+                              {"holds", row.holds}});
+  json["components"] = {{"before", componentsJSON(report.componentsBefore)},
+                        {"after", componentsJSON(report.componentsAfter)}};
   json["before"] = sizes(report.before, report.inputBytes);
   json["after"] = sizes(report.after, report.outputBytes);
   json["codeBytes"] = report.codeBytes;

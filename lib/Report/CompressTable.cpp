@@ -10,6 +10,20 @@
 
 namespace plmc {
 
+/// "cosine 0.9812, least 0.9561 (170 sequences of calib.npz#held-out)".
+static std::string distanceText(const EvaluationReport &evaluation) {
+  const ModelDistance &distance = evaluation.distance;
+  std::string text;
+  if (std::optional<double> cosine = distance.cosine())
+    text = "cosine " + formatMetric(Metric::Cosine, *cosine) + ", least " +
+           formatMetric(Metric::Cosine, *distance.minCosine());
+  if (std::optional<double> kl = distance.kl())
+    text += (text.empty() ? "KL " : ", KL ") + formatMetric(Metric::Kl, *kl) +
+            ", top-1 agreement " + formatMetric(Metric::Top1, *distance.top1());
+  return text + " (" + formatCount(evaluation.sequences) + " sequences of " +
+         evaluation.data + ")";
+}
+
 void printTable(const CompressReport &report, llvm::raw_ostream &os) {
   const ModelSummary &before = report.before, &after = report.after;
   Table sizes({false, true, true});
@@ -17,7 +31,9 @@ void printTable(const CompressReport &report, llvm::raw_ostream &os) {
   sizes.addRow({"parameters", formatCount(before.parameters),
                 formatCount(after.parameters)});
   sizes.addRow({"weight bytes", formatBytes(before.parameterBytes),
-                formatBytes(after.parameterBytes)});
+                formatBytes(report.componentsAfter.empty()
+                                ? after.parameterBytes
+                                : totalBytes(report.componentsAfter))});
   sizes.addRow({"operations", formatCount(before.operations),
                 formatCount(after.operations)});
   sizes.addRow({"file", formatBytes(report.inputBytes),
@@ -41,6 +57,8 @@ void printTable(const CompressReport &report, llvm::raw_ostream &os) {
                formatBytes(report.weightBytes) + ")";
   facts.addRow({"written", written});
   facts.addRow({"time", formatSeconds(report.seconds)});
+  if (report.evaluation && report.evaluation->problem.empty())
+    facts.addRow({"distance", distanceText(*report.evaluation)});
   if (report.verification) {
     const VerificationReport &verified = *report.verification;
     facts.addRow({"verified", std::string(verified.passed ? "ok" : "FAILED") +

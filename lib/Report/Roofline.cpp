@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Report/Roofline.h"
+#include "plmc/Report/Svg.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/Format.h"
 #include <algorithm>
@@ -24,25 +25,6 @@ struct LogAxis {
     return from + std::clamp(part, 0.0, 1.0) * (to - from);
   }
 };
-
-std::string escaped(llvm::StringRef text) {
-  std::string result;
-  for (char c : text)
-    switch (c) {
-    case '<':
-      result += "&lt;";
-      break;
-    case '>':
-      result += "&gt;";
-      break;
-    case '&':
-      result += "&amp;";
-      break;
-    default:
-      result += c;
-    }
-  return result;
-}
 
 } // namespace
 
@@ -65,7 +47,7 @@ void Roofline::printSVG(llvm::raw_ostream &os) const {
      << "\" height=\"" << height
      << "\" font-family=\"sans-serif\" font-size=\"12\">\n"
         "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-     << "<text x=\"70\" y=\"22\" font-size=\"14\">" << escaped(title)
+     << "<text x=\"70\" y=\"22\" font-size=\"14\">" << escapeXML(title)
      << "</text>\n";
   auto line = [&](double x0, double y0, double x1, double y1,
                   const char *style) {
@@ -76,7 +58,7 @@ void Roofline::printSVG(llvm::raw_ostream &os) const {
   auto text = [&](double x0, double y0, llvm::StringRef what,
                   const char *style = "") {
     os << llvm::format("<text x=\"%.1f\" y=\"%.1f\" ", x0, y0) << style << ">"
-       << escaped(what) << "</text>\n";
+       << escapeXML(what) << "</text>\n";
   };
   auto power = [](int exponent) {
     return exponent >= 0 ? std::to_string(int64_t(std::pow(10, exponent)))

@@ -102,7 +102,7 @@ TokenBatch batchOf(int64_t rows, int64_t length, std::vector<uint8_t> keep) {
   return batch;
 }
 
-ModelDistance distance(OutputKind kind, const TokenBatch &batch,
+ModelDistance distance(OutputMeaning kind, const TokenBatch &batch,
                        const HostTensor &a, const HostTensor &b) {
   DistanceSum sum({{"y", kind}});
   EXPECT_EQ(llvm::toString(sum.add(batch, {a}, {b})), "");
@@ -111,7 +111,7 @@ ModelDistance distance(OutputKind kind, const TokenBatch &batch,
 
 TEST(DistanceTest, Embeddings) {
   ModelDistance d =
-      distance(OutputKind::Embedding, batchOf(2, 1, {1, 1}),
+      distance(OutputMeaning::Embedding, batchOf(2, 1, {1, 1}),
                tensor({2, 2}, {1, 0, 3, 4}), tensor({2, 2}, {1, 1, 6, 8}));
   EXPECT_NEAR(d.outputs[0].meanCosine, (1 + std::sqrt(0.5)) / 2, 1e-7);
   EXPECT_NEAR(*d.minCosine(), std::sqrt(0.5), 1e-7);
@@ -124,7 +124,7 @@ TEST(DistanceTest, Embeddings) {
 TEST(DistanceTest, TokensCountWhereTheyAreKept) {
   // The padding token differs, and does not matter; means of the two others
   // agree though each token is turned.
-  ModelDistance d = distance(OutputKind::Tokens, batchOf(1, 3, {1, 1, 0}),
+  ModelDistance d = distance(OutputMeaning::Tokens, batchOf(1, 3, {1, 1, 0}),
                              tensor({1, 3, 2}, {1, 0, 0, 1, 5, 5}),
                              tensor({1, 3, 2}, {0, 1, 1, 0, -5, 5}));
   EXPECT_NEAR(*d.cosine(), 1, 1e-7);
@@ -133,7 +133,7 @@ TEST(DistanceTest, TokensCountWhereTheyAreKept) {
 }
 
 TEST(DistanceTest, Logits) {
-  ModelDistance d = distance(OutputKind::Logits, batchOf(2, 1, {1, 1}),
+  ModelDistance d = distance(OutputMeaning::Logits, batchOf(2, 1, {1, 1}),
                              tensor({2, 2}, {0, 0, std::log(3.f), 0}),
                              tensor({2, 2}, {7, 7, 0, std::log(3.f)}));
   EXPECT_NEAR(d.outputs[0].maxKL, 0.75 * std::log(3) - 0.25 * std::log(3),
@@ -143,7 +143,7 @@ TEST(DistanceTest, Logits) {
   EXPECT_FALSE(d.cosine());
   EXPECT_EQ(d.worst[0].sequence, 11u);
   // One logit is the log-odds of a decision.
-  d = distance(OutputKind::Logits, batchOf(2, 1, {1, 1}),
+  d = distance(OutputMeaning::Logits, batchOf(2, 1, {1, 1}),
                tensor({2, 1}, {2, 2}), tensor({2, 1}, {2, -2}));
   EXPECT_EQ(*d.top1(), 0.5);
   double p = 1 / (1 + std::exp(-2.0));
@@ -152,11 +152,11 @@ TEST(DistanceTest, Logits) {
 
 TEST(DistanceTest, TokenLogitsAndPositions) {
   TokenBatch batch = batchOf(1, 3, {1, 0, 1});
-  ModelDistance d = distance(OutputKind::TokenLogits, batch,
+  ModelDistance d = distance(OutputMeaning::TokenLogits, batch,
                              tensor({1, 3, 2}, {1, 0, 9, 0, 0, 1}),
                              tensor({1, 3, 2}, {1, 0, 0, 9, 1, 0}));
   EXPECT_EQ(*d.top1(), 0.5);
-  d = distance(OutputKind::Positions, batch, tensor({1, 3}, {1, 50, 2}),
+  d = distance(OutputMeaning::Positions, batch, tensor({1, 3}, {1, 50, 2}),
                tensor({1, 3}, {1, -50, 2}));
   EXPECT_EQ(*d.top1(), 1);
   EXPECT_EQ(*d.kl(), 0);
@@ -166,17 +166,18 @@ TEST(DistanceTest, WhatIsNoNumberIsFar) {
   TokenBatch one = batchOf(1, 1, {1});
   for (float value : {NAN, INFINITY}) {
     HostTensor good = tensor({1, 2}, {1, 2}), bad = tensor({1, 2}, {1, value});
-    EXPECT_EQ(*distance(OutputKind::Embedding, one, good, bad).cosine(), -1);
-    ModelDistance d = distance(OutputKind::Logits, one, good, bad);
+    EXPECT_EQ(*distance(OutputMeaning::Embedding, one, good, bad).cosine(), -1);
+    ModelDistance d = distance(OutputMeaning::Logits, one, good, bad);
     EXPECT_TRUE(std::isinf(*d.kl()));
     EXPECT_EQ(*d.top1(), 0);
   }
   HostTensor zero = tensor({1, 2}, {0, 0});
-  EXPECT_EQ(*distance(OutputKind::Embedding, one, zero, zero).cosine(), 1);
-  EXPECT_EQ(*distance(OutputKind::Embedding, one, zero, tensor({1, 2}, {1, 0}))
-                 .cosine(),
-            0);
-  DistanceSum sum({{"y", OutputKind::Embedding}});
+  EXPECT_EQ(*distance(OutputMeaning::Embedding, one, zero, zero).cosine(), 1);
+  EXPECT_EQ(
+      *distance(OutputMeaning::Embedding, one, zero, tensor({1, 2}, {1, 0}))
+           .cosine(),
+      0);
+  DistanceSum sum({{"y", OutputMeaning::Embedding}});
   EXPECT_NE(llvm::toString(sum.add(one, {zero}, {tensor({1, 3}, {1, 2, 3})})),
             "");
 }
@@ -263,8 +264,8 @@ TEST_F(EvaluationTest, AModelIsLikeItselfAndLessLikeItsRounding) {
   auto same = (*evaluator)->compare(*module);
   ASSERT_TRUE(bool(same)) << llvm::toString(same.takeError());
   ASSERT_EQ(same->outputs.size(), 2u);
-  EXPECT_EQ(same->outputs[0].kind, OutputKind::Tokens);
-  EXPECT_EQ(same->outputs[1].kind, OutputKind::Embedding);
+  EXPECT_EQ(same->outputs[0].kind, OutputMeaning::Tokens);
+  EXPECT_EQ(same->outputs[1].kind, OutputMeaning::Embedding);
   EXPECT_EQ(same->outputs[0].sequences, 20);
   EXPECT_NEAR(*same->minCosine(), 1, 1e-12);
   EXPECT_FALSE((*evaluator)->hasDistributions());

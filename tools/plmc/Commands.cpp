@@ -45,6 +45,7 @@ tool::Command tool::addCompress(CLI::App &app) {
   struct Arguments : CompressOptions {
     std::string padding = "skip";
     std::string budgetText;
+    std::vector<std::string> conditions;
     unsigned randomCases = 0;
   };
   auto args = std::make_shared<Arguments>();
@@ -131,7 +132,23 @@ tool::Command tool::addCompress(CLI::App &app) {
   CLI::Option *verify = command->add_option(
       "--verify", args->randomCases,
       "Compare with the reference interpreter; =N: with N more random cases");
-  command->add_option("--report", args->reportPath, "Write a report as JSON");
+  command
+      ->add_option("--report", args->reportPaths,
+                   "Write a report: a page (.html) or JSON (any other name)")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  CLI::Option *latency =
+      command
+          ->add_option("--report-latency", args->latencyShapes,
+                       "Time the library and the original for the report; "
+                       "=BATCHxLENGTH,...: at these shapes")
+          ->delimiter(',')
+          ->allow_extra_args(false);
+  command
+      ->add_option("--fail-if", args->conditions,
+                   "Exit with code 6 if a condition holds, such as "
+                   "cosine<0.99 or size>8MB (docs/cli.md)")
+      ->allow_extra_args(false);
   command->add_option("--dump-ir", args->dumpDirectory,
                       "Write the IR after each pass that changed something");
   command->add_flag("--print-pipeline", args->printPipeline,
@@ -140,7 +157,7 @@ tool::Command tool::addCompress(CLI::App &app) {
       ->add_flag("--elide-weights", args->elideWeights,
                  "Leave large weights out of printed IR (=false: keep them)")
       ->default_str("true");
-  return [args, verify, output, budget]() -> llvm::Error {
+  return [args, verify, output, latency, budget]() -> llvm::Error {
     if (llvm::Error error =
             oneOf("--padding", args->padding, {"skip", "compute"}))
       return error;
@@ -158,6 +175,16 @@ tool::Command tool::addCompress(CLI::App &app) {
     if (args->tableBits && !llvm::StringRef(args->precision).starts_with("int"))
       return makeError(ExitCode::Usage,
                        "--table-bits goes with --precision=int8 or below");
+    for (const std::string &text : args->conditions) {
+      llvm::Expected<std::vector<Condition>> parsed =
+          parseConditions("--fail-if", text);
+      if (!parsed)
+        return makeError(ExitCode::Usage, llvm::toString(parsed.takeError()));
+      llvm::append_range(args->failIf, *parsed);
+    }
+    if (latency->count() && args->reportPaths.empty())
+      return makeError(ExitCode::Usage,
+                       "--report-latency goes with --report=FILE");
     args->computePadding = args->padding == "compute";
     if (budget->count()) {
       llvm::Expected<std::vector<Condition>> parsed =

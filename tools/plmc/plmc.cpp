@@ -46,6 +46,8 @@ Arguments splitArguments(int argc, char **argv) {
       result.own.push_back("--verify=0");
     else if (argument == "--print-recipe")
       result.own.push_back("--print-recipe=-");
+    else if (argument == "--report-latency")
+      result.own.push_back("--report-latency=1x8,1x128,8x128");
     else
       result.own.push_back(argument.str());
   }
@@ -140,7 +142,8 @@ Tool::Tool() {
   app.footer(
       "MLIR's options work too, e.g. --mlir-timing and "
       "--mlir-print-ir-after-all.\nExit codes: 0 ok, 1 internal, 2 usage, "
-      "3 bad input file, 4 unsupported, 5 verification failed.");
+      "3 bad input file, 4 unsupported, 5 verification failed,\n6 a condition "
+      "of --fail-if holds.");
   for (CLI::App *command : app.get_subcommands({}))
     command->allow_extras(); // checkRemaining has better words
 }

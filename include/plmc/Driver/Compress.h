@@ -47,7 +47,9 @@ struct CompressOptions {
   std::string printRecipe;   // where to write what was done: a file, "-", or ""
   std::string dumpDirectory; // --dump-ir
   bool printPipeline = false;
-  std::string reportPath;
+  std::vector<std::string> reportPaths;   // .html, or else JSON
+  std::vector<std::string> latencyShapes; // to be timed for the report
+  std::vector<Condition> failIf;          // --fail-if
   std::vector<Condition> budget; // --budget; empty: the recipe is given
   double budgetSeconds = 600;    // that the search may take
   std::string resumePath;        // what it has measured, or ""

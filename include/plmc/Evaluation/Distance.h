@@ -32,23 +32,23 @@
 
 namespace plmc {
 
-enum class OutputKind { Embedding, Tokens, Logits, TokenLogits, Positions };
+enum class OutputMeaning { Embedding, Tokens, Logits, TokenLogits, Positions };
 
 /// "embedding", "tokens", "logits", "token logits", "positions".
-llvm::StringRef outputKindName(OutputKind kind);
-inline bool isDistribution(OutputKind kind) {
-  return kind != OutputKind::Embedding && kind != OutputKind::Tokens;
+llvm::StringRef outputMeaningName(OutputMeaning kind);
+inline bool isDistribution(OutputMeaning kind) {
+  return kind != OutputMeaning::Embedding && kind != OutputMeaning::Tokens;
 }
 /// Nullopt for what is not compared.
-std::optional<OutputKind> outputKind(llvm::StringRef name,
-                                     mlir::RankedTensorType type,
-                                     const InputRoles &roles);
+std::optional<OutputMeaning> outputMeaning(llvm::StringRef name,
+                                           mlir::RankedTensorType type,
+                                           const InputRoles &roles);
 
 /// One output over all sequences. Values that are no numbers count as cosine -1
 /// and infinite divergence.
 struct OutputDistance {
   std::string output;
-  OutputKind kind = OutputKind::Embedding;
+  OutputMeaning kind = OutputMeaning::Embedding;
   int64_t sequences = 0, tokens = 0;
   double meanCosine = 0, minCosine = 1;           // Embedding, Tokens
   double meanTokenCosine = 0, minTokenCosine = 1; // Tokens
@@ -78,7 +78,7 @@ class DistanceSum {
 public:
   struct Output {
     std::string name;
-    OutputKind kind;
+    OutputMeaning kind;
   };
   explicit DistanceSum(std::vector<Output> outputs);
 

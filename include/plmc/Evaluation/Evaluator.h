@@ -46,8 +46,8 @@ private:
   CalibrationSet set;
   std::vector<TokenBatch> batches;
   std::unique_ptr<LoadedModel> reference;
-  std::unique_ptr<LoadedModel::Context> context; // goes before its library
-  std::vector<std::optional<OutputKind>> kinds;  // of the reference's outputs
+  std::unique_ptr<LoadedModel::Context> context;   // goes before its library
+  std::vector<std::optional<OutputMeaning>> kinds; // of the reference's outputs
   /// Outputs of the reference where they are few; else they are computed again.
   std::vector<std::vector<HostTensor>> known;
   uint64_t knownBytes = 0;

@@ -9,6 +9,9 @@
 #define PLMC_REPORT_COMPRESSREPORT_H
 
 #include "plmc/Analysis/ModelSummary.h"
+#include "plmc/Analysis/WeightBreakdown.h"
+#include "plmc/Evaluation/Condition.h"
+#include "plmc/Evaluation/Distance.h"
 #include "plmc/Support/Counters.h"
 #include "llvm/Support/raw_ostream.h"
 #include <optional>
@@ -29,8 +32,40 @@ struct VerificationReport {
 struct StepReport {
   std::string name, options; // options as in the recipe
   ModelSummary before, after;
+  int64_t bytesBefore = 0, bytesAfter = 0; // of weights, as stored
   double seconds = 0;
   std::vector<Counter> counters;
+  /// To the original, on sequences that no step has seen.
+  std::optional<ModelDistance> distance;
+};
+
+/// What was measured on held-out sequences.
+struct EvaluationReport {
+  struct Example {
+    size_t row = 0; // of the calibration file
+    std::string output, text;
+    std::vector<int64_t> ids; // the first of them
+    int64_t tokens = 0;
+    double distance = 0; // 1 - cosine, or the divergence in nats
+  };
+  std::string data;    // "calib.npz#held-out"
+  std::string problem; // why nothing was measured, or ""
+  int64_t sequences = 0, tokens = 0;
+  ModelDistance distance;     // of what was written, to the original
+  std::vector<Example> worst; // the worst first
+};
+
+/// Seconds of a run, one thread.
+struct LatencyReport {
+  int64_t batch = 1, sequence = 1;
+  double before = 0, after = 0; // before: the original in f32
+};
+
+/// A condition of --fail-if and what it met.
+struct ConditionReport {
+  Condition condition;
+  double measured = 0;
+  bool holds = false;
 };
 
 /// Everything that `plmc compress` says at its end.
@@ -53,9 +88,18 @@ struct CompressReport {
   uint64_t codeBytes = 0, weightBytes = 0;  // of a library; 0 otherwise
   /// As imported, and after all passes on plm.
   ModelSummary before, after;
+  ModelSummary recognized; // before the first step
   std::vector<Unrecognized> unrecognized;
   std::string recipe; // YAML: what was done, with seed and hashes
   std::vector<StepReport> steps;
+  uint64_t seed = 0;
+  std::vector<std::string> calibrationFiles;
+  std::string calibrationHash; // sha256
+  /// Where the weights' bytes are, before the first step and after the last.
+  std::vector<WeightComponent> componentsBefore, componentsAfter;
+  std::optional<EvaluationReport> evaluation; // nullopt: not asked for
+  std::vector<LatencyReport> latencies;
+  std::vector<ConditionReport> conditions;
   std::vector<PassRun> passes;
   std::vector<Counter> counters;
   double seconds = 0; // wall time, without verification
@@ -68,6 +112,9 @@ void printTable(const CompressReport &report, llvm::raw_ostream &os);
 
 /// One JSON object; docs/cli.md gives its fields.
 std::string reportToJSON(const CompressReport &report);
+
+/// One HTML page that needs nothing else: styles and pictures are in it.
+std::string reportToHTML(const CompressReport &report);
 
 } // namespace plmc
 

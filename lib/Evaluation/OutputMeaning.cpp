@@ -1,4 +1,5 @@
-//===- OutputKind.cpp - What an output of a model is ----------------------===//
+//===- OutputMeaning.cpp - What an output of a model is
+//----------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -11,17 +12,17 @@ using namespace mlir;
 
 namespace plmc {
 
-StringRef outputKindName(OutputKind kind) {
+StringRef outputMeaningName(OutputMeaning kind) {
   switch (kind) {
-  case OutputKind::Embedding:
+  case OutputMeaning::Embedding:
     return "embedding";
-  case OutputKind::Tokens:
+  case OutputMeaning::Tokens:
     return "tokens";
-  case OutputKind::Logits:
+  case OutputMeaning::Logits:
     return "logits";
-  case OutputKind::TokenLogits:
+  case OutputMeaning::TokenLogits:
     return "token logits";
-  case OutputKind::Positions:
+  case OutputMeaning::Positions:
     return "positions";
   }
   return "";
@@ -32,8 +33,8 @@ static bool hasAny(StringRef name, std::initializer_list<StringRef> parts) {
       parts, [&](StringRef part) { return name.contains_insensitive(part); });
 }
 
-std::optional<OutputKind> outputKind(StringRef name, RankedTensorType type,
-                                     const InputRoles &roles) {
+std::optional<OutputMeaning>
+outputMeaning(StringRef name, RankedTensorType type, const InputRoles &roles) {
   constexpr int64_t fewColumns = 32;
   if (!isa<FloatType>(type.getElementType()) || type.getRank() < 2)
     return std::nullopt;
@@ -42,15 +43,15 @@ std::optional<OutputKind> outputKind(StringRef name, RankedTensorType type,
     return std::nullopt;
   bool named = hasAny(name, {"logit", "score", "prob"});
   if (dims.size() == 3 && dims[1] == roles.sequence)
-    return named ? OutputKind::TokenLogits : OutputKind::Tokens;
+    return named ? OutputMeaning::TokenLogits : OutputMeaning::Tokens;
   if (dims.size() != 2)
     return std::nullopt;
   if (dims[1] == roles.sequence)
-    return OutputKind::Positions;
+    return OutputMeaning::Positions;
   bool few = dims[1].constant().value_or(fewColumns + 1) <= fewColumns;
   if (named || (few && !hasAny(name, {"embed", "pool", "hidden"})))
-    return OutputKind::Logits;
-  return OutputKind::Embedding;
+    return OutputMeaning::Logits;
+  return OutputMeaning::Embedding;
 }
 
 } // namespace plmc

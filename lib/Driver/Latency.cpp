@@ -1,0 +1,46 @@
+//===- Latency.cpp - How long a library takes -----------------------------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Latency.h"
+#include "plmc/Driver/Error.h"
+#include <algorithm>
+#include <chrono>
+
+using llvm::Error;
+using llvm::Expected;
+using Clock = std::chrono::steady_clock;
+
+namespace plmc {
+
+Expected<Latency> measureLatency(LoadedModel &model, Shape shape, int threads,
+                                 double seconds) {
+  Expected<std::unique_ptr<LoadedModel::Context>> context =
+      model.createContext(threads);
+  if (!context)
+    return withCode(context.takeError(), ExitCode::Internal);
+  Expected<std::vector<HostTensor>> inputs =
+      acceptedInputs(model, **context, shape);
+  if (!inputs)
+    return inputs.takeError();
+  std::vector<double> times;
+  Clock::time_point start = Clock::now();
+  do {
+    Clock::time_point before = Clock::now();
+    if (Error error = (*context)->runInPlace(*inputs))
+      return withCode(std::move(error), ExitCode::Internal);
+    times.push_back(
+        std::chrono::duration<double, std::milli>(Clock::now() - before)
+            .count());
+  } while (std::chrono::duration<double>(Clock::now() - start).count() <
+               seconds ||
+           times.size() < 3);
+  std::sort(times.begin(), times.end());
+  return Latency{shape, threads, int64_t(times.size()), times[times.size() / 2],
+                 times.front()};
+}
+
+} // namespace plmc
