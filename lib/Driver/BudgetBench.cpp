@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "BudgetBench.h"
+#include "Latency.h"
 #include "Output.h"
-#include "ShapeInputs.h"
 #include "mlir/Pass/PassManager.h"
 #include "plmc/Support/Interrupt.h"
 #include "plmc/Support/TemporaryFile.h"
@@ -126,27 +126,13 @@ Error BudgetBench::measureLatencies(LoadedModel &model, Measurement &result) {
   for (const Condition &condition : goal.all()) {
     if (condition.metric != Metric::Latency)
       continue;
-    auto context = model.createContext(/*threads=*/1);
-    if (!context)
-      return context.takeError();
-    auto inputs = acceptedInputs(model, **context,
-                                 Shape{condition.batch, condition.sequence});
-    if (!inputs)
-      return inputs.takeError();
-    std::vector<double> times;
-    Clock::time_point begin = Clock::now();
-    do {
-      Clock::time_point before = Clock::now();
-      if (Error error = (*context)->runInPlace(*inputs))
-        return error;
-      times.push_back(
-          std::chrono::duration<double>(Clock::now() - before).count());
-    } while (std::chrono::duration<double>(Clock::now() - begin).count() <
-                 0.3 ||
-             times.size() < 5);
-    std::sort(times.begin(), times.end());
+    Expected<Latency> latency =
+        measureLatency(model, Shape{condition.batch, condition.sequence},
+                       /*threads=*/1, /*seconds=*/0.3);
+    if (!latency)
+      return latency.takeError();
     result.latency[{condition.batch, condition.sequence}] =
-        times[times.size() / 2];
+        latency->median / 1000;
   }
   return Error::success();
 }
