@@ -64,8 +64,8 @@ static std::string subjectOf(const Recipe &base,
   std::string text = versionText().str() + " " + options.input + " " +
                      std::to_string(modelBytes(options.input)) + " " +
                      options.cpu + (options.computePadding ? " compute " : " ");
-  if (auto file = llvm::MemoryBuffer::getFile(
-          options.input, /*IsText=*/false, /*RequiresNullTerminator=*/false))
+  if (auto file = llvm::MemoryBuffer::getFile(options.input, /*IsText=*/false,
+                                              /*RequiresNullTerminator=*/false))
     text += std::to_string(llvm::xxh3_64bits((*file)->getBuffer())) + " ";
   for (const Condition &condition : options.budget)
     if (condition.metric == Metric::Latency)
@@ -140,10 +140,10 @@ chooseByBudget(ModuleOp imported, const Recipe &base,
   if (!result)
     return withCode(result.takeError(), ExitCode::Unsupported);
   const MeasuredPlan &best = result->all[result->best];
-  bench.progress((result->interrupted ? "interrupted; the best of "
-                                      : "the best of ") +
-                 std::to_string(result->all.size()) +
-                 " plans: " + best.plan.text(inventory));
+  bench.progress(
+      (result->interrupted ? "interrupted; the best of " : "the best of ") +
+      std::to_string(result->all.size()) +
+      " plans: " + best.plan.text(inventory));
   if (!options.paretoPath.empty())
     if (Error error =
             writePareto(options.paretoPath, *result, goal, bench, inventory))

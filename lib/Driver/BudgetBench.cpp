@@ -199,8 +199,7 @@ Expected<Measurement> BudgetBench::measure(const Plan &plan) {
   Expected<Measurement> result = measureModule(**module, *recipe);
   if (!result)
     return result;
-  result->seconds =
-      std::chrono::duration<double>(Clock::now() - begin).count();
+  result->seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   if (state)
     if (Error error = state->add(key, *result))
       return std::move(error);

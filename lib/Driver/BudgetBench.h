@@ -47,8 +47,7 @@ public:
   llvm::Expected<Recipe> recipeOf(const Plan &plan) const;
 
 private:
-  llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>>
-  build(const Recipe &recipe);
+  llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> build(const Recipe &recipe);
   llvm::Expected<Measurement> measureModule(mlir::ModuleOp module,
                                             const Recipe &recipe);
   llvm::Error measureLatencies(LoadedModel &model, Measurement &result);

@@ -30,8 +30,8 @@ Json measurementToJson(const Measurement &m) {
 
 /// False where a field is missing or has another type.
 static bool fromJson(const Json &json, Measurement &m) {
-  auto number = [](const Json &object, const std::string &name)
-      -> std::optional<double> {
+  auto number = [](const Json &object,
+                   const std::string &name) -> std::optional<double> {
     auto it = object.find(name);
     // An infinite divergence is null.
     if (it != object.end() && it->is_null())
@@ -71,8 +71,7 @@ Expected<std::unique_ptr<BudgetState>> BudgetState::open(StringRef path,
   if (!buffer) {
     if (buffer.getError() == std::errc::no_such_file_or_directory)
       return std::move(state);
-    return makeError(ExitCode::BadInput, "--resume: '" + path +
-                                             "': " +
+    return makeError(ExitCode::BadInput, "--resume: '" + path + "': " +
                                              buffer.getError().message());
   }
   auto refuse = [&](const llvm::Twine &why) {

@@ -19,8 +19,8 @@ class BudgetState {
 public:
   /// Reads the file if it is there. `subject` says what was measured: model,
   /// data, target; an error if the file is of another one, or is none.
-  static llvm::Expected<std::unique_ptr<BudgetState>>
-  open(llvm::StringRef path, std::string subject);
+  static llvm::Expected<std::unique_ptr<BudgetState>> open(llvm::StringRef path,
+                                                           std::string subject);
 
   const Measurement *find(const std::string &key) const;
   llvm::Error add(const std::string &key, const Measurement &measurement);

@@ -63,7 +63,8 @@ private:
   Error chooseWritten();
   Error verifyResult();
   std::string recipeText() const;
-  std::string buildRecord(const Recipe &recipe, const ModelSummary &after) const;
+  std::string buildRecord(const Recipe &recipe,
+                          const ModelSummary &after) const;
   CompileOptions libraryOptions(const Recipe &recipe,
                                 const ModelSummary &after) const;
   Error finish();
@@ -83,8 +84,8 @@ private:
   CompressReport report;
   CostMeter meter{options, recipe, report, progress};
   std::optional<BudgetOutcome> budget; // of --budget
-  std::string destination; // of the output, links followed
-  std::string written;     // where it is until it has been verified
+  std::string destination;             // of the output, links followed
+  std::string written;                 // where it is until it has been verified
   std::optional<TemporaryFile> unverified; // `written`, if it is another
   Clock::time_point start = Clock::now();
 };

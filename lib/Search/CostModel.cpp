@@ -135,8 +135,9 @@ double CostModel::correction(const Plan &plan) const {
       ++likeCount;
     }
   }
-  return likeCount ? like / double(likeCount)
-                   : built.empty() ? 0 : all / double(built.size());
+  return likeCount       ? like / double(likeCount)
+         : built.empty() ? 0
+                         : all / double(built.size());
 }
 
 int64_t CostModel::bytes(const Plan &plan) const {

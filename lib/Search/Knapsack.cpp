@@ -12,8 +12,8 @@ using llvm::ArrayRef;
 
 namespace plmc {
 
-std::optional<std::vector<size_t>>
-solveKnapsack(ArrayRef<KnapsackGroup> groups, int64_t limit, int64_t unit) {
+std::optional<std::vector<size_t>> solveKnapsack(ArrayRef<KnapsackGroup> groups,
+                                                 int64_t limit, int64_t unit) {
   if (limit < 0)
     return std::nullopt;
   constexpr double none = std::numeric_limits<double>::infinity();

@@ -100,9 +100,7 @@ std::optional<double> Goal::costLimit() const {
   return std::nullopt;
 }
 
-bool Goal::boundsResources() const {
-  return sizeLimit() || boundsWork();
-}
+bool Goal::boundsResources() const { return sizeLimit() || boundsWork(); }
 
 static bool isWork(const Condition &c) {
   return c.metric == Metric::Latency || c.metric == Metric::Macs ||

@@ -55,8 +55,7 @@ Plan basePlan(const Inventory &inventory) {
 
 static std::string number(double value, int digits) {
   std::string text;
-  llvm::raw_string_ostream(text)
-      << llvm::format("%.*f", digits, value);
+  llvm::raw_string_ostream(text) << llvm::format("%.*f", digits, value);
   return text;
 }
 
@@ -151,9 +150,8 @@ Recipe planRecipe(const Recipe &base, const Inventory &inventory,
   if (plan.table.subVector)
     set(add("product-quantize"), "sub-vector",
         std::to_string(plan.table.subVector));
-  if (!plan.calibrated || llvm::any_of(plan.bits, [](int64_t b) {
-        return b != 8;
-      })) {
+  if (!plan.calibrated ||
+      llvm::any_of(plan.bits, [](int64_t b) { return b != 8; })) {
     RecipeStep &quantize = add("quantize");
     // What the plan does not name is small.
     set(quantize, "bits", "8");

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "plmc/Search/Search.h"
 #include "plmc/InitAll.h"
 #include "plmc/Search/Knapsack.h"
-#include "plmc/Search/Search.h"
 #include <cmath>
 #include <gtest/gtest.h>
 #include <random>
@@ -25,8 +25,7 @@ struct Sum {
   double cost = 0;
 };
 
-Sum sumOf(llvm::ArrayRef<KnapsackGroup> groups,
-          llvm::ArrayRef<size_t> choice) {
+Sum sumOf(llvm::ArrayRef<KnapsackGroup> groups, llvm::ArrayRef<size_t> choice) {
   Sum sum;
   for (size_t i = 0; i < groups.size(); ++i) {
     sum.bytes += groups[i][choice[i]].bytes;
@@ -145,17 +144,15 @@ struct FakeBench : SearchBench {
   int64_t bytesOf(const Plan &plan) const {
     double bytes = 300e3, table = 30000.0 * 384;
     if (plan.table.subVector)
-      table = 30000.0 *
-              double(plan.table.rank ? plan.table.rank : 384) /
+      table = 30000.0 * double(plan.table.rank ? plan.table.rank : 384) /
               double(plan.table.subVector);
     bytes += table * double(plan.table.bits) / 8;
     for (size_t i = 0; i < plan.bits.size(); ++i)
       bytes += elementsLeft(inventory, i, plan) *
-               (plan.bits[i] == 8 ? 1.0
-                                  : double(plan.bits[i]) / 8 +
-                                        (plan.groupSize
-                                             ? 3.0 / double(plan.groupSize)
-                                             : 0));
+               (plan.bits[i] == 8
+                    ? 1.0
+                    : double(plan.bits[i]) / 8 +
+                          (plan.groupSize ? 3.0 / double(plan.groupSize) : 0));
     return int64_t(bytes);
   }
   llvm::Expected<Measurement> measure(const Plan &plan) override {

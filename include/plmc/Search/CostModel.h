@@ -5,14 +5,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The noise of independent changes adds up, so a plan's cost (Measurement::cost)
-// is taken as a sum of parts: the tables, the neurons, a dropped layer, and the
-// weights in 4, 3 and 2 bits. Cheap measurements say how the parts divide among
-// the choices: each table, and each group of weights rounded to 3 bits, alone.
-// How much calibration gains on that depends on the model and on everything
-// else, so each part has a factor, 1 at first, and every plan that was built for
-// real corrects the factors: least squares of relative errors, held to 1 by a
-// ridge. Sizes are treated alike: bytes by arithmetic, and a correction.
+// The noise of independent changes adds up, so a plan's cost
+// (Measurement::cost) is taken as a sum of parts: the tables, the neurons, a
+// dropped layer, and the weights in 4, 3 and 2 bits. Cheap measurements say how
+// the parts divide among the choices: each table, and each group of weights
+// rounded to 3 bits, alone. How much calibration gains on that depends on the
+// model and on everything else, so each part has a factor, 1 at first, and
+// every plan that was built for real corrects the factors: least squares of
+// relative errors, held to 1 by a ridge. Sizes are treated alike: bytes by
+// arithmetic, and a correction.
 //
 //===----------------------------------------------------------------------===//
 

@@ -22,8 +22,9 @@ struct KnapsackOption {
 using KnapsackGroup = std::vector<KnapsackOption>;
 
 /// The option of each group that makes the sum of costs least while the bytes,
-/// each rounded up to a multiple of `unit`, do not exceed `limit`. Nullopt where
-/// there is none. Of equal choices the one with fewer bytes, then the first.
+/// each rounded up to a multiple of `unit`, do not exceed `limit`. Nullopt
+/// where there is none. Of equal choices the one with fewer bytes, then the
+/// first.
 ///
 /// By dynamic programming: exact but for the rounding, which only errs towards
 /// less. Time and memory grow with groups * limit / unit.

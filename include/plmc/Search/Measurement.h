@@ -1,4 +1,5 @@
-//===- Measurement.h - What is known of a plan, and what is asked -*- C++ -*-===//
+//===- Measurement.h - What is known of a plan, and what is asked -*- C++
+//-*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -17,7 +18,7 @@ namespace plmc {
 /// Of a model that was built. Metrics that do not apply to it are not there.
 struct Measurement {
   int64_t fileBytes = 0;
-  std::map<Metric, double> metrics; // but Size and Latency
+  std::map<Metric, double> metrics;                      // but Size and Latency
   std::map<std::pair<int64_t, int64_t>, double> latency; // seconds by shape
   double seconds = 0;                                    // that it took
 

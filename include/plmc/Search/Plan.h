@@ -31,11 +31,11 @@ std::vector<TableChoice> tableChoices(const Inventory &inventory);
 
 struct Plan {
   TableChoice table;
-  double keep = 1;            // share of the neurons
-  int64_t dropped = 0;        // layers
-  int64_t groupSize = 64;     // weights that share a scale, below 8 bits
-  std::vector<int64_t> bits;  // of each group of the inventory: 8, 4, 3, 2
-  bool calibrated = true;     // else rounded to nearest: cheap, and worse
+  double keep = 1;           // share of the neurons
+  int64_t dropped = 0;       // layers
+  int64_t groupSize = 64;    // weights that share a scale, below 8 bits
+  std::vector<int64_t> bits; // of each group of the inventory: 8, 4, 3, 2
+  bool calibrated = true;    // else rounded to nearest: cheap, and worse
 
   /// The same for the same model only.
   std::string key() const;

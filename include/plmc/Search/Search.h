@@ -38,9 +38,9 @@ struct SearchLimits {
 };
 
 struct SearchResult {
-  size_t best = 0;                 // of `all`
-  std::vector<MeasuredPlan> all;   // in the order of the search
-  std::vector<size_t> pareto;      // smaller or better than any other, by size
+  size_t best = 0;               // of `all`
+  std::vector<MeasuredPlan> all; // in the order of the search
+  std::vector<size_t> pareto;    // smaller or better than any other, by size
   bool interrupted = false;
 };
 
