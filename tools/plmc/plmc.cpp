@@ -136,7 +136,8 @@ Tool::Tool() {
               {"bench", tool::addBench(app)},
               {"profile", tool::addProfile(app)},
               {"peak", tool::addPeak(app)},
-              {"tokenize", tool::addTokenize(app)}};
+              {"tokenize", tool::addTokenize(app)},
+              {"steps", tool::addSteps(app)}};
   app.set_version_flag("--version", "plmc " + versionText().str());
   app.require_subcommand(1);
   app.footer(
