@@ -290,4 +290,28 @@ TEST(CodeGenLowBits, ThreeProductsInOne) {
   }
 }
 
+/// Codes take `bits` bits; a block of 64 two bytes for its scale and one for
+/// its zero point.
+TEST(CodeGenLowBits, PackedAtTheirSize) {
+  for (int64_t bits : {2, 3, 4})
+    for (Zero zero : {Zero::None, Zero::Unsigned}) {
+      Weight weight{512, 256, bits, zero, 64};
+      SCOPED_TRACE(weight.name());
+      auto module = mlir::parseSourceString<mlir::ModuleOp>(
+          productText(weight, false), &context());
+      ASSERT_TRUE(module);
+      mlir::PassManager pm(&context());
+      buildLoweringPipeline(pm, {});
+      ASSERT_TRUE(mlir::succeeded(pm.run(*module)));
+      std::string path = PLMC_TEST_TMP "/low-bits.so";
+      auto result = emitLibrary(*module, {}, OutputKind::SharedLibrary, path);
+      ASSERT_TRUE(bool(result)) << llvm::toString(result.takeError());
+      llvm::sys::fs::remove(path);
+      int64_t blocks = 8 * 256, codes = 512 * 256 * bits / 8;
+      int64_t sums = 2 * 4 * 256; // three halves of a word, and one to pad
+      EXPECT_EQ(int64_t(result->weightBytes),
+                codes + blocks * (weight.hasZero() ? 3 : 2) + sums);
+    }
+}
+
 } // namespace

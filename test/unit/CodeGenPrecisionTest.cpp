@@ -211,7 +211,7 @@ TEST(CodeGenPrecision, IntegersAreExact) {
 /// A row gives the same bits whatever else is in the batch and however many
 /// threads there are; what is not finite stays in its row.
 TEST(CodeGenPrecision, RowsAreAlone) {
-  for (llvm::StringRef precision : {"bf16", "int8", "int4"}) {
+  for (llvm::StringRef precision : {"bf16", "int8", "int4", "int3", "int2"}) {
     SCOPED_TRACE(precision.str());
     constexpr int64_t k = 96, n = 40, rows = 31;
     std::string text = withPrecision(
@@ -253,7 +253,7 @@ TEST(CodeGenPrecision, RowsAreAlone) {
 /// More rows than a block of a chain has (at most 256): encoding and product
 /// run block by block, and every block uses the same encoded rows.
 TEST(CodeGenPrecision, ManyBlocksOfRows) {
-  for (llvm::StringRef precision : {"bf16", "int8", "int4"}) {
+  for (llvm::StringRef precision : {"bf16", "int8", "int4", "int3", "int2"}) {
     SCOPED_TRACE(precision.str());
     constexpr int64_t k = 96, n = 96;
     std::string text = withPrecision(
@@ -352,7 +352,8 @@ TEST(CodeGenPrecision, AttentionBF16) {
 /// One library for every CPU: each of its variants that this machine can run,
 /// on the same inputs.
 TEST(CodeGenPrecision, EveryVariantOfOneLibrary) {
-  for (llvm::StringRef precision : {"f32", "bf16", "int8", "int4"}) {
+  for (llvm::StringRef precision :
+       {"f32", "bf16", "int8", "int4", "int3", "int2"}) {
     constexpr int64_t k = 96, n = 40;
     std::string text =
         linearText(k, n, randomWeight(k, n, false), false, true, false);
