@@ -3,8 +3,8 @@
 #
 #   utils/fuzz.sh [SECONDS [TARGET...]]
 #
-# SECONDS for each target (default 25); targets: onnx npz safetensors. The exit
-# code is 1 after any finding: a crash, a report of a sanitizer, an input that
+# SECONDS for each target (default 25); targets: onnx npz safetensors
+# tokenizer. The exit code is 1 after any finding: a crash, a report of a sanitizer, an input that
 # takes more than 20 s or 2 GB. The inputs are in build-fuzz/findings; to see one
 # again:  build-fuzz/bin/fuzz-onnx build-fuzz/findings/crash-...
 #
@@ -17,7 +17,7 @@ cd "$repo"
 seconds=${1:-25}
 shift || true
 targets=("$@")
-[ ${#targets[@]} -gt 0 ] || targets=(onnx npz safetensors)
+[ ${#targets[@]} -gt 0 ] || targets=(onnx npz safetensors tokenizer)
 build=${FUZZ_BUILD:-build-fuzz}
 # The packaged libMLIR and libLLVM are not instrumented: docs/testing.md.
 export ASAN_OPTIONS=detect_leaks=0:allow_user_poisoning=0:detect_container_overflow=0

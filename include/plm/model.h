@@ -100,6 +100,26 @@ void plm_context_destroy(plm_context *context);
 plm_status plm_run(plm_context *context, const plm_tensor *inputs,
                    size_t num_inputs, plm_tensor *outputs, size_t num_outputs);
 
+/* Texts for plm_run_text: UTF-8, of `lengths` bytes each; lengths == NULL: they
+ * end with a NUL. With `pairs` not NULL, text i is encoded together with
+ * pairs[i]. `max_length` is the most ids of a text, 0 what the tokenizer says;
+ * the model's own limit holds in any case, and what is too long is cut off. */
+typedef struct plm_texts {
+  const char *const *texts;
+  const size_t *lengths;
+  const char *const *pairs;
+  const size_t *pair_lengths;
+  size_t count;
+  uint32_t max_length;
+} plm_texts;
+
+/* Tokenizes the texts, fills the model's inputs (ids, mask, types, positions,
+ * told by their names) and runs it: one sequence a text. PLM_ERROR_ARGUMENT if
+ * the library has no tokenizer (plmc compress --tokenizer=FILE) or the model
+ * an input that texts do not give. */
+plm_status plm_run_text(plm_context *context, const plm_texts *texts,
+                        plm_tensor *outputs, size_t num_outputs);
+
 /* For profiling. From now on, runs of the context add the time that step i of
  * the model has taken to ticks[1 + i], and leave the time at their end in
  * ticks[0]; the steps are listed in the description. `count`, the room in

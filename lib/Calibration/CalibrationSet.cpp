@@ -10,6 +10,8 @@
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Support/Npz.h"
+#include "plmc/Tokenizer/Tokenizer.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include <algorithm>
 #include <numeric>
 
@@ -41,9 +43,8 @@ llvm::Expected<const HostTensor *> find(llvm::StringRef path,
 
 } // namespace
 
-llvm::Expected<CalibrationSet> CalibrationSet::read(llvm::StringRef text) {
-  CalibrationPart part = CalibrationPart::parse(text);
-  const std::string &path = part.path;
+/// Adds the sequences of an .npz.
+static llvm::Error addTensors(CalibrationSet &set, llvm::StringRef path) {
   llvm::Expected<NamedTensors> tensors = readNpz(path);
   if (!tensors)
     return tensors.takeError();
@@ -59,7 +60,6 @@ llvm::Expected<CalibrationSet> CalibrationSet::read(llvm::StringRef text) {
   if (!types)
     return types.takeError();
 
-  CalibrationSet set;
   int64_t count = (*ids)->shape[0], length = (*ids)->shape[1];
   for (int64_t row = 0; row < count; ++row) {
     std::vector<int64_t> tokens, kinds;
@@ -78,9 +78,66 @@ llvm::Expected<CalibrationSet> CalibrationSet::read(llvm::StringRef text) {
     set.types.push_back(std::move(kinds));
     set.rows.push_back(row);
   }
+  return llvm::Error::success();
+}
+
+/// Adds the lines of a text.
+static llvm::Error addLines(CalibrationSet &set, llvm::StringRef path,
+                            const Tokenizer &tokenizer, int64_t maxLength) {
+  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
+                                            /*RequiresNullTerminator=*/false);
+  if (!buffer)
+    return fail("calibration data '" + path +
+                "': " + buffer.getError().message());
+  EncodeOptions options;
+  options.maxLength = maxLength;
+  if (!maxLength && !tokenizer.maxLength())
+    options.maxLength = 512; // no encoder's table of positions is shorter
+  llvm::StringRef rest = (*buffer)->getBuffer();
+  for (int64_t row = 0; !rest.empty(); ++row) {
+    llvm::StringRef line;
+    std::tie(line, rest) = rest.split('\n');
+    line = line.trim();
+    if (line.empty())
+      continue;
+    auto encoding = tokenizer.encode(line, options);
+    if (!encoding)
+      return encoding.takeError();
+    if (encoding->ids.empty())
+      continue;
+    set.sequences.emplace_back(encoding->ids.begin(), encoding->ids.end());
+    set.types.emplace_back(encoding->types.begin(), encoding->types.end());
+    set.rows.push_back(row);
+  }
+  return llvm::Error::success();
+}
+
+llvm::Expected<CalibrationSet> CalibrationSet::read(llvm::StringRef text) {
+  CalibrationPart part = CalibrationPart::parse(text);
+  CalibrationSet set;
+  std::unique_ptr<Tokenizer> tokenizer;
+  for (const std::string &path : part.files()) {
+    if (llvm::StringRef(path).ends_with_insensitive(".npz")) {
+      if (llvm::Error error = addTensors(set, path))
+        return error;
+      continue;
+    }
+    if (!tokenizer) {
+      if (part.tokenizer.empty())
+        return fail("calibration data '" + llvm::Twine(path) +
+                    "' is text: give the model's tokenizer (--tokenizer=FILE), "
+                    "or an .npz of input_ids and attention_mask");
+      auto opened = Tokenizer::open(part.tokenizer);
+      if (!opened)
+        return opened.takeError();
+      tokenizer = std::move(*opened);
+    }
+    if (llvm::Error error = addLines(set, path, *tokenizer, part.maxLength))
+      return error;
+  }
   if (set.sequences.empty())
-    return fail(path + ": there is no token in it; calibration needs some "
-                       "hundred sequences");
+    return fail(part.path + ": there is no token in it; calibration needs some "
+                            "hundred sequences");
   part.apply(set);
   if (set.sequences.empty())
     return fail(text + ": no sequence is in this part of the file");

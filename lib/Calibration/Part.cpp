@@ -30,6 +30,13 @@ CalibrationPart CalibrationPart::parse(StringRef text) {
     return whole;
   CalibrationPart part;
   part.path = path.str();
+  // The last field, since its value may be anything.
+  if (size_t at = suffix.find("tokenizer="); at != StringRef::npos) {
+    part.tokenizer = suffix.substr(at + 10).str();
+    suffix = suffix.take_front(at ? at - 1 : 0);
+    if (suffix.empty())
+      return part;
+  }
   auto [first, second] = suffix.split(',');
   if (parseField(first, "fit", part.sequences))
     part.kind = Kind::Fit;
@@ -53,7 +60,18 @@ std::string CalibrationPart::text() const {
         (sequences ? "=" + std::to_string(sequences) : ""));
   if (maxLength)
     add("max-length=" + std::to_string(maxLength));
+  if (!tokenizer.empty())
+    add("tokenizer=" + tokenizer);
   return text;
+}
+
+std::vector<std::string> CalibrationPart::files() const {
+  llvm::SmallVector<StringRef> parts;
+  // A file may have the separator in its name.
+  if (llvm::sys::fs::exists(path))
+    return {path};
+  StringRef(path).split(parts, ';', -1, /*KeepEmpty=*/false);
+  return {parts.begin(), parts.end()};
 }
 
 void CalibrationPart::apply(CalibrationSet &set) const {

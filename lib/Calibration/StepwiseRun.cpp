@@ -97,6 +97,20 @@ void StepwiseRun::release(Value value) {
     values.erase(value);
 }
 
+void StepwiseRun::keepColumns(Value value, ArrayRef<int64_t> columns) {
+  for (HostTensor &tensor : values[value]) {
+    int64_t width = tensor.shape.back(), kept = columns.size();
+    auto shape = tensor.shape;
+    shape.back() = kept;
+    HostTensor narrow(tensor.dtype, shape);
+    for (int64_t row = 0; row < tensor.numElements() / width; ++row)
+      for (int64_t i = 0; i < kept; ++i)
+        narrow.as<float>()[row * kept + i] =
+            tensor.as<float>()[row * width + columns[i]];
+    tensor = std::move(narrow);
+  }
+}
+
 llvm::Expected<Matrix> StepwiseRun::rows(Value value) const {
   auto it = values.find(value);
   if (it == values.end() || it->second.empty())

@@ -134,6 +134,22 @@ static llvm::Error checkRanks(ModuleOp module) {
   return check(func.getResultTypes(), "output");
 }
 
+/// Every id that the tokenizer may give must be one that the model takes.
+static llvm::Error checkTokenizer(ModuleOp module,
+                                  const CompileOptions &options,
+                                  const ProgramInfo &info) {
+  auto func = module.lookupSymbol<func::FuncOp>("forward");
+  if (options.tokenizer.empty() || !func)
+    return llvm::Error::success();
+  for (const ProgramInfo::IdCheck &check : info.idChecks)
+    if (isTokenInput(func, check.input) && options.tokenizerIds > check.limit)
+      return llvm::createStringError(
+          "the tokenizer has ids up to " + Twine(options.tokenizerIds - 1) +
+          ", the model's embedding table has " + Twine(check.limit) +
+          " rows: give the tokenizer that belongs to the model");
+  return llvm::Error::success();
+}
+
 llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
                                                 const CompileOptions &options,
                                                 OutputKind kind,
@@ -183,7 +199,14 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
       describeModel(module, *targets, options, info, weights.size());
   if (!description)
     return description.takeError();
-  addModelTables(*llvmModule, module, *targets, info, *description);
+  if (llvm::Error error = checkTokenizer(module, options, info))
+    return std::move(error);
+  int64_t weightBytes = weights.size();
+  std::optional<int64_t> tokenizer;
+  if (!options.tokenizer.empty())
+    tokenizer = weights.offsetOf(options.tokenizer);
+  addModelTables(*llvmModule, module, *targets, info, *description, tokenizer,
+                 options.tokenizer.size());
 
   // Names that nobody else has, whoever compiles what to where meanwhile.
   SmallString<128> unique;
@@ -223,7 +246,7 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
     return std::move(error);
   CompileResult compiled;
   compiled.cpu = cpuNames(*targets);
-  compiled.weightBytes = weights.size();
+  compiled.weightBytes = weightBytes;
   compiled.codeBytes = fileSize(object.path);
   if (std::error_code ec = llvm::sys::fs::rename(result.path, outputPath))
     return llvm::createStringError(ec, "cannot write " + outputPath + ": " +

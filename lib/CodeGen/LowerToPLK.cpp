@@ -256,12 +256,15 @@ LogicalResult Lowering::lower(Operation *op) {
     FailureOr<FlatSymbolRefAttr> bias = FlatSymbolRefAttr();
     if (linear.getBias())
       bias = weights.row(linear.getBias());
-    if (succeeded(bias))
-      if (auto operands = linearOperands(linear); succeeded(operands)) {
-        auto [rows, weight] = *operands;
-        result = plk::LinearOp::create(builder, loc, resultType(), rows,
-                                       FlatSymbolRefAttr::get(weight), *bias);
-      }
+    if (succeeded(bias)) {
+      auto operands = linearOperands(linear);
+      if (succeeded(operands))
+        result = plk::LinearOp::create(
+            builder, loc, resultType(), operands->first,
+            FlatSymbolRefAttr::get(operands->second), *bias);
+      else if (linear.getPrecision() == plm::Precision::Int8)
+        return failure(); // which has been explained
+    }
   } else if (auto norm = dyn_cast<plm::LayerNormOp>(op)) {
     auto gamma = weights.row(norm.getGamma());
     FailureOr<FlatSymbolRefAttr> beta = FlatSymbolRefAttr();

@@ -24,6 +24,13 @@ static std::string nameOf(func::FuncOp func, bool argument, unsigned index) {
   return (argument ? "input" : "output") + std::to_string(index);
 }
 
+bool plmc::isTokenInput(func::FuncOp func, unsigned index) {
+  std::string name = StringRef(nameOf(func, true, index)).lower();
+  auto has = [&](StringRef part) { return StringRef(name).contains(part); };
+  return (has("ids") || has("token")) && !has("mask") && !has("type") &&
+         !has("segment") && !has("position");
+}
+
 std::string plmc::cpuNames(ArrayRef<TargetInfo> targets) {
   return targets.size() == 1
              ? targets.front().name
@@ -139,7 +146,9 @@ public:
 
 void plmc::addModelTables(llvm::Module &llvmModule, ModuleOp module,
                           ArrayRef<TargetInfo> targets, const ProgramInfo &info,
-                          StringRef description) {
+                          StringRef description,
+                          std::optional<int64_t> tokenizerOffset,
+                          int64_t tokenizerBytes) {
   Tables t(llvmModule);
   auto func = module.lookupSymbol<func::FuncOp>("forward");
   // How the runtime writes a size: >= 0 fixed, else symbol -(v + 1).
@@ -194,6 +203,11 @@ void plmc::addModelTables(llvm::Module &llvmModule, ModuleOp module,
   weights->setVisibility(llvm::GlobalValue::HiddenVisibility);
   weights->setDSOLocal(true);
 
+  llvm::Constant *tokenizer = llvm::ConstantPointerNull::get(t.ptr);
+  if (tokenizerOffset)
+    tokenizer = llvm::ConstantExpr::getGetElementPtr(
+        llvm::Type::getInt8Ty(t.context), weights,
+        t.integer(t.i64, *tokenizerOffset));
   llvm::Constant *model = t.structure(
       {t.integer(t.i32, runtime::abiVersion),
        t.integer(t.i32, func.getNumArguments()),
@@ -219,7 +233,9 @@ void plmc::addModelTables(llvm::Module &llvmModule, ModuleOp module,
        function("plm_gen_check"),
        function("plm_gen_plan"),
        function("plm_gen_output_dims"),
-       function("plm_gen_token_dims")});
+       function("plm_gen_token_dims"),
+       tokenizer,
+       t.integer(t.i64, tokenizerBytes)});
   auto *variable = new llvm::GlobalVariable(
       llvmModule, model->getType(), /*isConstant=*/true,
       llvm::GlobalValue::ExternalLinkage, model, "plm_generated");

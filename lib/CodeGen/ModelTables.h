@@ -11,6 +11,7 @@
 #include "ProgramEmitter.h"
 #include "plmc/CodeGen/Compile.h"
 #include "llvm/IR/Module.h"
+#include <optional>
 
 namespace plmc {
 
@@ -25,10 +26,16 @@ llvm::Expected<std::string> describeModel(mlir::ModuleOp module,
                                           int64_t weightBytes);
 
 /// Adds the constant `plm_generated` (struct plm_gen_model) and what it points
-/// to.
+/// to. The tokenizer image lies among the weights.
 void addModelTables(llvm::Module &llvmModule, mlir::ModuleOp module,
                     llvm::ArrayRef<TargetInfo> targets, const ProgramInfo &info,
-                    llvm::StringRef description);
+                    llvm::StringRef description,
+                    std::optional<int64_t> tokenizerOffset,
+                    int64_t tokenizerBytes);
+
+/// The input that takes token ids, by its name; as lib/Runtime/RunText.c has
+/// it.
+bool isTokenInput(mlir::func::FuncOp func, unsigned index);
 
 } // namespace plmc
 

@@ -53,6 +53,13 @@ llvm::Expected<int64_t> WeightSection::offsetOf(plm::ConstantOp constant) {
                  std::max<int64_t>(1, type.getElementTypeBitWidth() / 8));
 }
 
+int64_t WeightSection::offsetOf(ArrayRef<char> bytes) {
+  int64_t offset = total;
+  entries.push_back({nullptr, offset, int64_t(bytes.size()), bytes.data()});
+  total += llvm::alignTo(bytes.size(), alignment);
+  return offset;
+}
+
 namespace {
 /// The bytes of a parameter: where they lie, unaligned, in the model file; or
 /// a copy, if the attribute has another form (a splat).
@@ -124,6 +131,10 @@ static void writeHalfBytes(raw_ostream &os, ArrayRef<char> values,
 }
 
 llvm::Error WeightSection::write(raw_ostream &os, const Entry &entry) {
+  if (entry.data) {
+    os.write(entry.data, entry.bytes);
+    return llvm::Error::success();
+  }
   if (auto weight = dyn_cast<plk::WeightOp>(entry.op)) {
     if (weight.getPanel())
       return writePanels(os, weight);

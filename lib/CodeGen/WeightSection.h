@@ -25,6 +25,8 @@ public:
   llvm::Expected<int64_t> offsetOf(llvm::StringRef symbol);
   /// Offset of a small constant.
   llvm::Expected<int64_t> offsetOf(plm::ConstantOp constant);
+  /// Offset of bytes that must live until the section is written.
+  int64_t offsetOf(llvm::ArrayRef<char> bytes);
   /// Never 0, so that the section exists.
   int64_t size() const { return std::max<int64_t>(total, 64); }
 
@@ -38,6 +40,7 @@ private:
   struct Entry {
     mlir::Operation *op;
     int64_t offset, bytes;
+    const char *data = nullptr; // without an op
   };
   llvm::Expected<int64_t> add(mlir::Operation *op, int64_t bytes);
   llvm::Error write(llvm::raw_ostream &os, const Entry &entry);

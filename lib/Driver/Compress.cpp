@@ -20,6 +20,7 @@
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include "plmc/Support/TemporaryFile.h"
 #include "plmc/Support/Text.h"
+#include "plmc/Tokenizer/Tokenizer.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -48,6 +49,7 @@ private:
   Error checkOptions();
   Error choosePipeline();
   Error import();
+  Error checkTokenizer();
   Error checkOutputNames();
   Error checkWeights();
   Error transform();
@@ -70,6 +72,7 @@ private:
   OwningOpRef<ModuleOp> module;
   OwningOpRef<ModuleOp> compressed; // after the passes, for --verify; or null
   std::unique_ptr<DumpIR> dump;
+  std::unique_ptr<Tokenizer> tokenizer; // or null
   std::unique_ptr<CounterSink> counters;
   std::unique_ptr<PassRunner> passes;
   CompressReport report;
@@ -106,6 +109,8 @@ Error Compression::checkOptions() {
                      "--verify runs what was written: emit .so or .onnx");
   if (onlyPrints)
     return Error::success();
+  if (Error error = checkTokenizer())
+    return error;
   if (Error error = checkModelPath(options.input))
     return error;
   if (!options.printRecipe.empty() && options.printRecipe != "-")
@@ -116,6 +121,19 @@ Error Compression::checkOptions() {
     if (Error error =
             checkWritable("--report", path, {options.input, options.output}))
       return error;
+  return Error::success();
+}
+
+Error Compression::checkTokenizer() {
+  if (options.tokenizer.empty())
+    return Error::success();
+  if (format == OutputFormat::MLIR || format == OutputFormat::ONNX)
+    return makeError(ExitCode::Usage,
+                     "--tokenizer goes into a library: emit .so, .o or .a");
+  auto opened = Tokenizer::open(options.tokenizer);
+  if (!opened)
+    return withCode(opened.takeError(), ExitCode::BadInput);
+  tokenizer = std::move(*opened);
   return Error::success();
 }
 
@@ -246,6 +264,15 @@ std::string Compression::buildRecord() const {
                                                    /*allow_exceptions=*/false);
   record["pipeline"] =
       llvm::cantFail(pipelineText(shown, options, format, context.get()));
+  if (tokenizer)
+    record["tokenizer"] = {{"file", llvm::sys::path::filename(
+                                        StringRef(options.tokenizer).rtrim('/'))
+                                        .str()},
+                           {"kind", tokenizer->kind().str()},
+                           {"ids", tokenizer->size()},
+                           {"vocabulary", tokenizer->vocabularyHash()},
+                           {"maxLength", tokenizer->maxLength()},
+                           {"bytes", tokenizer->image().size()}};
   record["parameters"] = report.after.parameters;
   record["family"] = report.after.family;
   return record.dump(-1, ' ', false,
@@ -270,6 +297,10 @@ static Error emissionError(Error error) {
 Error Compression::emitAs(OutputKind kind) {
   CompileOptions compile = compileOptions(options);
   compile.buildRecord = buildRecord();
+  if (tokenizer) {
+    compile.tokenizer = tokenizer->image();
+    compile.tokenizerIds = int64_t(tokenizer->size());
+  }
   compile.soname = llvm::sys::path::filename(options.output).str();
   DiagnosticCollector diagnostics(context.get());
   llvm::Expected<CompileResult> result =

@@ -90,8 +90,12 @@ orderInputs(const std::vector<TensorSignature> &signatures,
 Error run(const RunOptions &options) {
   if (Error error = checkReadable(options.library))
     return error;
-  if (Error error = checkReadable(options.inputs))
-    return error;
+  bool isText = !options.texts.empty();
+  if (isText == !options.inputs.empty())
+    return makeError(ExitCode::Usage, "give --inputs, or else --text");
+  if (!isText)
+    if (Error error = checkReadable(options.inputs))
+      return error;
   if (Error error = checkWritable("--outputs", options.outputs,
                                   {options.library, options.inputs}))
     return error;
@@ -99,18 +103,23 @@ Error run(const RunOptions &options) {
       LoadedModel::open(options.library);
   if (!model)
     return withCode(model.takeError(), ExitCode::BadInput);
-  Expected<NamedTensors> tensors = readNpz(options.inputs);
-  if (!tensors)
-    return withCode(tensors.takeError(), ExitCode::BadInput);
-  Expected<std::vector<HostTensor>> inputs =
-      orderInputs((*model)->inputs(), std::move(*tensors));
-  if (!inputs)
-    return inputs.takeError();
+  std::vector<HostTensor> inputs;
+  if (!isText) {
+    Expected<NamedTensors> tensors = readNpz(options.inputs);
+    if (!tensors)
+      return withCode(tensors.takeError(), ExitCode::BadInput);
+    Expected<std::vector<HostTensor>> ordered =
+        orderInputs((*model)->inputs(), std::move(*tensors));
+    if (!ordered)
+      return ordered.takeError();
+    inputs = std::move(*ordered);
+  }
   Expected<std::unique_ptr<LoadedModel::Context>> context =
       (*model)->createContext(options.threads);
   if (!context)
     return withCode(context.takeError(), ExitCode::Internal);
-  Expected<std::vector<HostTensor>> results = (*context)->run(*inputs);
+  Expected<std::vector<HostTensor>> results =
+      isText ? (*context)->runText(options.texts) : (*context)->run(inputs);
   if (!results) // the library checks its inputs
     return withCode(results.takeError(), ExitCode::BadInput);
   NamedTensors outputs;

@@ -95,6 +95,7 @@ llvm::Error Library::bind(bool describeOnly) {
   if (llvm::Error error = checkMissing())
     return error;
   find(plmContextProfile, "plm_context_profile");
+  find(plmRunText, "plm_run_text");
   // Opening fails on a CPU that cannot run the library; it can still say what
   // it is.
   if (!describeOnly && plmOpen(PLM_ABI_VERSION, &model) != PLM_OK)

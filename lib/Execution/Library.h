@@ -35,8 +35,9 @@ public:
   decltype(&plm_context_create) plmContextCreate = nullptr;
   decltype(&plm_context_destroy) plmContextDestroy = nullptr;
   decltype(&plm_run) plmRun = nullptr;
-  /// Null in libraries that are older than it.
+  /// Null in libraries that are older than they are.
   decltype(&plm_context_profile) plmContextProfile = nullptr;
+  decltype(&plm_run_text) plmRunText = nullptr;
   decltype(&plm_last_error) plmLastError = nullptr;
 
 private:

@@ -117,16 +117,42 @@ LoadedModel::Context::profile(llvm::MutableArrayRef<uint64_t> ticks) {
   return llvm::Error::success();
 }
 
-llvm::Expected<std::vector<HostTensor>>
-LoadedModel::Context::run(llvm::ArrayRef<HostTensor> inputs) {
-  if (llvm::Error error = impl->run(inputs))
-    return std::move(error);
+static std::vector<HostTensor>
+copyOutputs(const std::vector<plm_tensor> &outputs) {
   std::vector<HostTensor> results;
-  for (const plm_tensor &output : impl->outputs) {
+  for (const plm_tensor &output : outputs) {
     HostTensor &result = results.emplace_back(
         DType(output.dtype), llvm::ArrayRef(output.shape, output.rank));
     if (!result.data.empty())
       std::memcpy(result.data.data(), output.data, result.data.size());
   }
   return results;
+}
+
+llvm::Expected<std::vector<HostTensor>>
+LoadedModel::Context::run(llvm::ArrayRef<HostTensor> inputs) {
+  if (llvm::Error error = impl->run(inputs))
+    return std::move(error);
+  return copyOutputs(impl->outputs);
+}
+
+llvm::Expected<std::vector<HostTensor>>
+LoadedModel::Context::runText(llvm::ArrayRef<std::string> texts) {
+  const Library &library = *impl->library;
+  if (!library.plmRunText)
+    return createStringError("the library was made before there were "
+                             "tokenizers: compress the model again");
+  std::vector<const char *> pointers;
+  std::vector<size_t> lengths;
+  for (const std::string &text : texts) {
+    pointers.push_back(text.data());
+    lengths.push_back(text.size());
+  }
+  plm_texts given = {pointers.data(), lengths.data(),  nullptr,
+                     nullptr,         pointers.size(), 0};
+  impl->outputs.assign(library.outputs.size(), plm_tensor{});
+  if (library.plmRunText(impl->context, &given, impl->outputs.data(),
+                         impl->outputs.size()) != PLM_OK)
+    return createStringError(library.plmLastError(impl->context));
+  return copyOutputs(impl->outputs);
 }

@@ -15,7 +15,10 @@
 #include "plmc/Dialect/PLK/PLK.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
+#include "plmc/Passes/EmbeddingFactorization.h"
+#include "plmc/Passes/ProductQuantization.h"
 #include "plmc/Passes/PruneOutputs.h"
+#include "plmc/Passes/Pruning.h"
 #include "plmc/Passes/Quantization.h"
 #include "plmc/Passes/SetPrecision.h"
 
@@ -32,8 +35,11 @@ void plmc::registerAllPasses() {
   mlir::registerSymbolDCEPass();
   mlir::registerStripDebugInfoPass();
   registerRecognitionPasses();
+  registerEmbeddingFactorizationPasses();
+  registerProductQuantizationPasses();
   registerPrunePasses();
   registerPrecisionPasses();
+  registerPruningPasses();
   registerQuantizationPasses();
   registerCodeGenPasses();
 }

@@ -8,6 +8,7 @@
 #include "plmc/Recipe/Recipe.h"
 #include "plmc/Calibration/Part.h"
 #include "plmc/Recipe/Steps.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
 
 using llvm::StringRef;
@@ -53,7 +54,8 @@ std::string RecipeCalibration::part(bool heldOut) const {
   if (files.empty())
     return "";
   CalibrationPart part;
-  part.path = paths().front();
+  part.path = llvm::join(paths(), ";");
+  part.tokenizer = tokenizerPath();
   part.kind =
       heldOut ? CalibrationPart::Kind::HeldOut : CalibrationPart::Kind::Fit;
   part.sequences = sequences;

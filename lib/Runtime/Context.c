@@ -118,6 +118,7 @@ void plm_context_destroy(plm_context *context) {
     return;
   if (*plm_rt_thread_refused() == context)
     *plm_rt_thread_refused() = NULL;
+  plm_rt_texts_free(context);
   plm_rt_pool_destroy(&context->pool);
   plm_rt_buffer_free(&context->arena);
   plm_rt_buffer_free(&context->packing);

@@ -121,6 +121,9 @@ typedef struct plm_gen_model {
   void (*output_dims)(const int64_t *dims, int64_t *shapes); /* 128 */
   /* B and S, the number and the length of the sequences that are packed. */
   void (*token_dims)(const int64_t *dims, int64_t *sizes); /* 136: [2] */
+  /* An image (TokenizeImage.h), or NULL. */
+  const char *tokenizer;  /* 144 */
+  int64_t tokenizer_size; /* 152 */
 } plm_gen_model;
 
 /* CPU features that generated code may rely on. */

@@ -143,6 +143,8 @@ const plm_gen_variant *plm_rt_own_variant(plm_rt_message *message);
 
 /*===-- A context (Context.c) ---------------------------------------------===*/
 
+typedef struct plm_rt_texts plm_rt_texts;
+
 struct plm_context {
   const plm_gen_model *model;
   const plm_gen_variant *variant;
@@ -165,10 +167,18 @@ struct plm_context {
 
   plm_rt_buffer arena;
   plm_rt_buffer packing; /* the arrays of Pack.c */
+  plm_rt_texts *texts;   /* RunText.c; NULL before the first text */
 };
+
+/* Frees context->texts. */
+void plm_rt_texts_free(plm_context *context);
 
 /*===-- Steps of a run ----------------------------------------------------===*/
 
+/* plm_run, by whoever has marked the context as busy. */
+plm_status plm_rt_run(plm_context *context, const plm_tensor *inputs,
+                      size_t num_inputs, plm_tensor *outputs,
+                      size_t num_outputs);
 /* Bytes of an element; 0 for an unknown dtype. */
 size_t plm_rt_dtype_size(int32_t dtype);
 const char *plm_rt_dtype_name(int32_t dtype);

@@ -133,7 +133,7 @@ static plm_status compute_mask(plm_context *context) {
   return run_threads(context, context->variant->mask);
 }
 
-static plm_status run(plm_context *context, const plm_tensor *inputs,
+plm_status plm_rt_run(plm_context *context, const plm_tensor *inputs,
                       size_t num_inputs, plm_tensor *outputs,
                       size_t num_outputs) {
   plm_status status =
@@ -183,7 +183,7 @@ plm_status plm_run(plm_context *context, const plm_tensor *inputs,
     *refused = NULL;
   plm_status status =
       context->model == &plm_generated
-          ? run(context, inputs, num_inputs, outputs, num_outputs)
+          ? plm_rt_run(context, inputs, num_inputs, outputs, num_outputs)
           : plm_rt_fail(&context->message, PLM_ERROR_ARGUMENT,
                         "plm_run: the context is another library's");
   atomic_store(&context->busy, 0);

@@ -11,11 +11,12 @@
 include "mlir/Pass/PassBase.td"
 
 def SetPrecision : Pass<"plm-set-precision", "mlir::ModuleOp"> {
-  let summary = "Compute products in bf16 or int8, store weights in 8 or 4 bits";
+  let summary = "Compute products in bf16 or int8, store weights in 8 to 2 bits";
   let description = [{
     Gives every `plm.linear` with an f32 parameter the precision that is asked
     for, and rewrites the parameter for it; tables of embeddings are quantised
-    too. `int4` are products in int8 with weights of 4 bits.
+    too. `int4`, `int3` and `int2` are products in int8 with weights of 4, 3 and 2
+    bits, the last two with zero points.
 
     ```
     plm.linear %x, %w
@@ -29,11 +30,11 @@ def SetPrecision : Pass<"plm-set-precision", "mlir::ModuleOp"> {
   }];
   let options = [
     Option<"precision", "precision", "std::string", /*default=*/"\"f32\"",
-           "f32 (do nothing), bf16, int8 or int4">,
+           "f32 (do nothing), bf16, int8, int4, int3 or int2">,
     Option<"groupSize", "group-size", "int64_t", /*default=*/"128",
-           "int4: rows of a weight that share a scale: 32, 64, 128, or 0: all">,
+           "Below int8: rows of a weight that share a scale: 32, 64, 128, or 0: all">,
     Option<"tableBits", "table-bits", "int64_t", /*default=*/"0",
-           "Bits of the tables of embeddings: 8, 4, or 0: as the weights">,
+           "Bits of the tables of embeddings: 8, 4, or 0: as the weights, at least 4">,
     Option<"minElements", "min-elements", "int64_t", /*default=*/"4096",
            "Leave smaller weights alone">
   ];

@@ -1,4 +1,4 @@
-//===- QuantizeMatrix.cpp - A matrix in 8 or 4 bits -------------*- C++ -*-===//
+//===- QuantizeMatrix.cpp - A matrix in 2 to 8 bits ------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -6,65 +6,116 @@
 //===----------------------------------------------------------------------===//
 
 #include "QuantizeMatrix.h"
+#include "plmc/Support/BFloat16.h"
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
 using namespace plmc;
 
-/// Values that are not finite count as 0, so that they do not make nothing of
-/// their neighbours.
-static float magnitude(float value) {
-  return std::isfinite(value) ? std::fabs(value) : 0;
+namespace {
+/// What some values have in common.
+struct Affine {
+  float scale = 0;
+  int zero = 0;
+};
+
+/// Finds the scale and zero point of some values, and their codes.
+class Quantizer {
+public:
+  explicit Quantizer(const QuantizedForm &form)
+      : form(form), most((1 << (form.bits - 1)) - 1),
+        least(form.asymmetric ? -most - 1 : -most) {}
+
+  Affine choose(llvm::ArrayRef<float> values) const;
+  int8_t code(float value, const Affine &affine) const {
+    if (std::isnan(value))
+      return static_cast<int8_t>(affine.zero);
+    float inverse = affine.scale > 0 ? 1 / affine.scale : 0;
+    return static_cast<int8_t>(std::nearbyint(
+        std::clamp(value * inverse + float(affine.zero), least, most)));
+  }
+
+private:
+  double error(llvm::ArrayRef<float> values, const Affine &affine) const;
+
+  const QuantizedForm &form;
+  const float most, least;
+};
+} // namespace
+
+double Quantizer::error(llvm::ArrayRef<float> values,
+                        const Affine &affine) const {
+  double sum = 0;
+  for (float value : values) {
+    double difference =
+        value - double(affine.scale) * (code(value, affine) - affine.zero);
+    sum += difference * difference;
+  }
+  return sum;
 }
 
-static int8_t code(float value, float inverse, float limit) {
-  if (std::isnan(value))
-    return 0;
-  return static_cast<int8_t>(
-      std::nearbyint(std::clamp(value * inverse, -limit, limit)));
-}
-
-/// The scale of some values, see quantizeMatrix.
-static float chooseScale(llvm::ArrayRef<float> values, int64_t bits) {
-  float limit = (1 << (bits - 1)) - 1;
-  float max = 0;
+Affine Quantizer::choose(llvm::ArrayRef<float> values) const {
+  // Values that are not finite do not count, so that they do not make nothing
+  // of their neighbours. 0 is always among the values that can be stored.
+  float max = 0, min = 0;
   for (float value : values)
-    max = std::max(max, magnitude(value));
-  if (max == 0)
-    return 0;
-  if (bits >= 8)
-    return max / limit;
-  float best = max / limit;
-  double bestError = INFINITY;
-  for (int step = 0; step <= 20; ++step) {
-    float scale = max / limit * (1 - 0.02f * step);
-    double error = 0;
-    for (float value : values) {
-      double difference = value - double(scale) * code(value, 1 / scale, limit);
-      error += difference * difference;
+    if (std::isfinite(value)) {
+      max = std::max(max, value);
+      min = std::min(min, value);
     }
-    if (error < bestError) {
-      bestError = error;
-      best = scale;
+  if (max == min)
+    return {};
+  if (form.bits >= 8)
+    return {std::max(max, -min) / most, 0};
+  Affine best;
+  double bestError = INFINITY;
+  // The zero point that fits the range and its neighbours: what is cut off at
+  // one end may be worth it.
+  int first = 0, last = 0;
+  if (form.asymmetric) {
+    int middle =
+        int(std::nearbyint(least - min / (max - min) * (most - least)));
+    first = std::max(int(least), middle - 1);
+    last = std::min(int(most), middle + 1);
+  }
+  // Down to this part of the range: the fewer the bits, the more is cut off.
+  float part = form.bits == 2 ? 0.3f : form.bits == 3 ? 0.5f : 0.6f;
+  constexpr int steps = 20;
+  for (int zero = first; zero <= last; ++zero) {
+    float whole = 0;
+    if (most > zero)
+      whole = max / (most - zero);
+    if (zero > least)
+      whole = std::max(whole, min / (least - zero));
+    for (int step = 0; step <= steps; ++step) {
+      Affine affine{whole * (1 - (1 - part) * step / steps), zero};
+      if (form.scalesInBF16)
+        affine.scale = roundToBF16(affine.scale);
+      if (double found = error(values, affine); found < bestError) {
+        bestError = found;
+        best = affine;
+      }
     }
   }
   return best;
 }
 
 QuantizedMatrix plmc::quantizeMatrix(llvm::ArrayRef<char> matrix, int64_t rows,
-                                     int64_t columns, int64_t axis,
-                                     int64_t block, int64_t bits) {
+                                     int64_t columns,
+                                     const QuantizedForm &form) {
   QuantizedMatrix result;
   result.values.resize(rows * columns);
-  int64_t slices = axis == 0 ? rows : columns;
-  int64_t length = axis == 0 ? columns : rows;
-  int64_t size = block ? block : length;
+  int64_t slices = form.axis == 0 ? rows : columns;
+  int64_t length = form.axis == 0 ? columns : rows;
+  int64_t size = form.block ? form.block : length;
   int64_t blocks = (length + size - 1) / size;
   result.scales.resize(slices * blocks);
-  float limit = (1 << (bits - 1)) - 1;
+  if (form.asymmetric)
+    result.zeroPoints.resize(slices * blocks);
+  Quantizer quantizer(form);
   auto at = [&](int64_t slice, int64_t i) {
-    return axis == 0 ? slice * columns + i : i * columns + slice;
+    return form.axis == 0 ? slice * columns + i : i * columns + slice;
   };
   std::vector<float> values;
   for (int64_t slice = 0; slice < slices; ++slice)
@@ -73,12 +124,13 @@ QuantizedMatrix plmc::quantizeMatrix(llvm::ArrayRef<char> matrix, int64_t rows,
       values.resize(last - first);
       for (int64_t i = first; i < last; ++i)
         std::memcpy(&values[i - first], matrix.data() + at(slice, i) * 4, 4);
-      float scale = chooseScale(values, bits);
-      float inverse = scale > 0 ? 1 / scale : 0;
-      result.scales[axis == 0 ? slice * blocks + b : b * slices + slice] =
-          scale;
+      Affine affine = quantizer.choose(values);
+      int64_t index = form.axis == 0 ? slice * blocks + b : b * slices + slice;
+      result.scales[index] = affine.scale;
+      if (form.asymmetric)
+        result.zeroPoints[index] = static_cast<int8_t>(affine.zero);
       for (int64_t i = first; i < last; ++i)
-        result.values[at(slice, i)] = code(values[i - first], inverse, limit);
+        result.values[at(slice, i)] = quantizer.code(values[i - first], affine);
     }
   return result;
 }

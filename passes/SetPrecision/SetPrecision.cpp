@@ -37,17 +37,16 @@ struct SetPrecision : plmc::impl::SetPrecisionBase<SetPrecision> {
   void runOnOperation() override;
 
 private:
-  /// How a matrix is quantised.
-  struct Form {
-    int64_t axis, block, bits;
-    bool operator<(const Form &other) const {
-      return std::tie(axis, block, bits) <
-             std::tie(other.axis, other.block, other.bits);
-    }
-  };
+  using Form = plmc::QuantizedForm;
   struct Stored {
-    FlatSymbolRefAttr values, scales;
+    FlatSymbolRefAttr values, scales, zeroPoints;
   };
+  /// Of a weight; 0: it is no integer.
+  int64_t weightBits() const {
+    int64_t bits = 0;
+    StringRef text = precision.getValue();
+    return text.consume_front("int") && !text.getAsInteger(10, bits) ? bits : 0;
+  }
   /// The largest group up to the one asked for that divides `length`; 0: none.
   int64_t blockFor(int64_t length) const {
     for (int64_t size = groupSize; size >= 32; size /= 2)
@@ -120,8 +119,8 @@ FailureOr<SetPrecision::Stored> SetPrecision::quantize(ParameterOp parameter,
   if (int64_t(bytes.size()) != rows * columns * 4)
     return parameter.emitError()
            << "@" << parameter.getSymName() << " has no value";
-  plmc::QuantizedMatrix matrix = plmc::quantizeMatrix(
-      bytes, rows, columns, form.axis, form.block, form.bits);
+  plmc::QuantizedMatrix matrix =
+      plmc::quantizeMatrix(bytes, rows, columns, form);
 
   Builder builder(&getContext());
   std::string name = parameter.getSymName().str();
@@ -145,6 +144,12 @@ FailureOr<SetPrecision::Stored> SetPrecision::quantize(ParameterOp parameter,
                    DenseResourceElementsAttr::get(
                        RankedTensorType::get(scaleShape, builder.getF32Type()),
                        name, blob(matrix.scales)));
+  if (form.asymmetric)
+    known.zeroPoints =
+        addParameter(parameter, name + ".zero_point",
+                     DenseResourceElementsAttr::get(
+                         RankedTensorType::get(scaleShape, builder.getI8Type()),
+                         name, blob(matrix.zeroPoints)));
   count("parameters quantised", 1);
   return known;
 }
@@ -162,7 +167,8 @@ FailureOr<Value> SetPrecision::dequantized(OpBuilder &builder,
   };
   auto op = DequantizeOp::create(
       builder, get.getLoc(), get.getType(), read(matrix->values),
-      read(matrix->scales), /*zero_point=*/Value(),
+      read(matrix->scales),
+      matrix->zeroPoints ? read(matrix->zeroPoints) : Value(),
       form.block ? 1 - form.axis : form.axis, form.block, form.bits);
   return op.getResult();
 }
@@ -183,9 +189,11 @@ LogicalResult SetPrecision::setLinear(LinearOp op) {
   int64_t k = type.getDimSize(1 - axis);
   if (k > (int64_t(1) << 16)) // sums must fit 32 bits
     return success();
-  Form form{axis, 0, precision == "int4" ? 4 : 8};
-  if (form.bits == 4)
+  Form form{axis, 0, weightBits()};
+  if (form.bits < 8)
     form.block = blockFor(k);
+  form.asymmetric = form.bits < 4;
+  form.scalesInBF16 = form.block != 0; // see IntegerWeights.cpp
   OpBuilder builder(op);
   FailureOr<Value> weight = dequantized(
       builder, op.getWeight().getDefiningOp<GetParameterOp>(), parameter, form);
@@ -215,7 +223,7 @@ LogicalResult SetPrecision::setTable(Operation *op, OpOperand &table) {
   if (!parameter || precision == "bf16")
     return success();
   OpBuilder builder(op);
-  bool halfBytes = tableBits ? tableBits == 4 : precision == "int4";
+  bool halfBytes = (tableBits ? tableBits : weightBits()) <= 4;
   Form form{0, 0, halfBytes ? 4 : 8};
   if (halfBytes)
     form.block = blockFor(parameter.getTensorType().getDimSize(1));
@@ -246,9 +254,11 @@ void SetPrecision::eraseUnused() {
 void SetPrecision::runOnOperation() {
   if (precision == "f32")
     return markAllAnalysesPreserved();
-  if (precision != "bf16" && precision != "int8" && precision != "int4") {
-    getOperation().emitError() << "precision=" << precision.getValue()
-                               << ": known are f32, bf16, int8, int4";
+  if (!llvm::is_contained({"bf16", "int8", "int4", "int3", "int2"},
+                          precision.getValue())) {
+    getOperation().emitError()
+        << "precision=" << precision.getValue()
+        << ": known are f32, bf16, int8, int4, int3, int2";
     return signalPassFailure();
   }
   if (groupSize != 0 && groupSize != 32 && groupSize != 64 &&

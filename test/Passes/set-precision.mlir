@@ -2,6 +2,7 @@
 // RUN: FileCheck %s --check-prefix=COUNT < %t.err
 // RUN: plmc-opt %s --plm-set-precision="precision=bf16 min-elements=16" | FileCheck %s --check-prefix=BF16
 // RUN: plmc-opt %s --plm-set-precision="precision=int4 group-size=32 min-elements=16" | FileCheck %s --check-prefix=INT4
+// RUN: plmc-opt %s --plm-set-precision="precision=int2 group-size=32 min-elements=16" | FileCheck %s --check-prefix=INT2
 // RUN: plmc-opt %s --plm-set-precision="precision=int8 min-elements=16" --plm-lower-to-plk --plk-fuse | FileCheck %s --check-prefix=PLK
 // RUN: plmc-opt %s --plm-set-precision | FileCheck %s --check-prefix=F32
 // RUN: not plmc-opt %s --plm-set-precision=precision=int7 2>&1 | FileCheck %s --check-prefix=UNKNOWN
@@ -10,7 +11,7 @@
 // RUN: not plmc-opt %s --plm-set-precision="precision=int4 table-bits=5" 2>&1 | FileCheck %s --check-prefix=TABLE
 // TABLE: table-bits=5: known are 0, 4, 8
 
-// UNKNOWN: precision=int7: known are f32, bf16, int8, int4
+// UNKNOWN: precision=int7: known are f32, bf16, int8, int4, int3, int2
 // GROUP: group-size=7: known are 0, 32, 64, 128
 // COUNT-COUNT-2: plm-set-precision: parameters quantised: 1
 // COUNT-COUNT-1: plm-set-precision: products in int8: 1
@@ -34,6 +35,11 @@
 // BF16-NOT: dequantize
 // INT4: plm.parameter @w.scale = {{.*}} : tensor<2x2xf32>
 // INT4: plm.dequantize {{.*}} {bits = 4 : i64, block_size = 32 : i64}
+// INT2: plm.parameter @w.q2 = {{.*}} : tensor<64x2xi8>
+// INT2: plm.parameter @w.scale = {{.*}} : tensor<2x2xf32>
+// INT2: plm.parameter @w.zero_point = {{.*}} : tensor<2x2xi8>
+// INT2: plm.dequantize {{.*}} zero_point {{.*}} {bits = 2 : i64, block_size = 32 : i64}
+// INT2: plm.linear {{.*}} precision int8
 // F32-NOT: precision
 
 // PLK: plk.weight @w.q8.panels [@w.q8] [64, 2] panel 16 transposed [false] quantized i8 scale @w.q8.scale.panels axis 1 precision int8

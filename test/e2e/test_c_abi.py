@@ -17,7 +17,7 @@ MODEL = "bert-ts17-pooler"
 STRICT = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-I", os.path.join(REPO, "include")]
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 FUNCTIONS = {"plm_abi_version", "plm_open", "plm_describe", "plm_context_create",
-             "plm_context_destroy", "plm_context_profile", "plm_run", "plm_last_error"}
+             "plm_context_destroy", "plm_context_profile", "plm_run", "plm_run_text", "plm_last_error"}
 
 
 class ProgramTest(unittest.TestCase):

@@ -246,12 +246,15 @@ TEST(CodeGenLowBits, ThreeProductsInOne) {
                             name, weight.transposed ? "transposed" : "", x,
                             part.type);
     }
-    text += "func.func @forward(%x: " + x + " {plm.name = \"x\"}) -> (" + x +
-            " {plm.name = \"y\"}) {\n" + body +
-            "%r = plm.attention %q0, %k0, %v0 {num_heads = 2 : i64, scale = "
-            "0.2 : f64} : (" +
-            x + ", " + x + ", " + x + ") -> " + x + "\nreturn %r : " + x +
-            "\n}\n";
+    text += parameter(random, "t", {19, 64});
+    text += llvm::formatv(
+        "func.func @forward(%i: {1} {{plm.name = \"i\"}, %m: {1} {{plm.name = "
+        "\"m\"}) -> ({0} {{plm.name = \"y\"}) {{\n"
+        "%t = plm.get_parameter @t : tensor<19x64xf32>\n"
+        "%x = plm.embedding %i, %t : ({1}, tensor<19x64xf32>) -> {0}\n{2}"
+        "%r = plm.attention %q0, %k0, %v0 mask %m {{num_heads = 2 : i64, scale "
+        "= 0.2 : f64} : ({0}, {0}, {0}, {1}) -> {0}\nreturn %r : {0}\n}\n",
+        x, "tensor<?x?xi64, #plm.dims<\"b\", \"s\">>", body);
     auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context());
     ASSERT_TRUE(module);
     CompileOptions options;
@@ -263,8 +266,10 @@ TEST(CodeGenLowBits, ThreeProductsInOne) {
       products += op->getName().getStringRef() == "plk.linear";
     });
     EXPECT_EQ(products, 1);
-    HostTensor input = random.floats({2, 9, 64});
-    HostTensor want = interpretText(text, {input})[0];
+    HostTensor input = random.ints({2, 9}, 19), mask(DType::I64, {2, 9});
+    for (int64_t i = 0; i < 18; ++i)
+      mask.setInt(i, 1);
+    HostTensor want = interpretText(text, {input, mask})[0];
     int ran = 0;
     for (const char *cpu : {"x86-64-v2", "x86-64-v3", "x86-64-v3+avxvnni",
                             "x86-64-v4", "x86-64-v4+avx512vnni"}) {
@@ -276,9 +281,9 @@ TEST(CodeGenLowBits, ThreeProductsInOne) {
         llvm::consumeError(context.takeError());
         continue;
       }
-      auto got = (*context)->run({input});
+      auto got = (*context)->run({input, mask});
       ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
-      expectClose((*got)[0], want, 2e-6);
+      expectClose((*got)[0], want, 1e-5); // softmax
       ++ran;
     }
     EXPECT_GE(ran, 2);

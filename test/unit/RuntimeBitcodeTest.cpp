@@ -40,7 +40,7 @@ TEST_F(RuntimeBitcode, ExportsTheAbiAlone) {
   EXPECT_EQ(exported,
             (Names{"plm_abi_version", "plm_context_create",
                    "plm_context_destroy", "plm_context_profile", "plm_describe",
-                   "plm_last_error", "plm_open", "plm_run"}));
+                   "plm_last_error", "plm_open", "plm_run", "plm_run_text"}));
 }
 
 TEST_F(RuntimeBitcode, NeedsLibcAlone) {

@@ -12,6 +12,7 @@
 #include "plmc/Driver/Profile.h"
 #include "plmc/Driver/Run.h"
 #include "plmc/Driver/Steps.h"
+#include "plmc/Driver/Tokenize.h"
 #include "plmc/Driver/Verify.h"
 #include "plmc/Recipe/Recipe.h"
 #include "llvm/ADT/StringExtras.h"
@@ -70,18 +71,23 @@ tool::Command tool::addCompress(CLI::App &app) {
   command
       ->add_option("--precision", args->precision,
                    "What products are computed in: f32, bf16, int8, or int4 "
-                   "(int8 with weights of 4 bits)")
+                   "(int8 with weights of 4 bits); int3, int2: for use with "
+                   "calibrated quantization, by rounding alone they lose much")
       ->capture_default_str();
   command
       ->add_option("--group-size", args->groupSize,
-                   "int4: weights of a column that share a scale: 32, 64, 128, "
-                   "or 0 for all")
+                   "int4, int3, int2: weights of a column that share a scale: "
+                   "32, 64, 128, or 0 for all")
       ->capture_default_str();
   command
       ->add_option("--table-bits", args->tableBits,
-                   "int8, int4: bits of embedding tables: 8, 4, or 0: as the "
-                   "weights")
+                   "int8 and below: bits of embedding tables: 8, 4, or 0: as "
+                   "the weights, at least 4")
       ->capture_default_str();
+  command->add_option(
+      "--tokenizer", args->tokenizer,
+      "Goes into the library, and reads calibration texts: tokenizer.json, "
+      "vocab.txt, a SentencePiece .model, or a folder");
   command
       ->add_option("--outputs", args->outputs,
                    "Outputs to keep, a,b,...; what only the others need goes")
@@ -108,8 +114,6 @@ tool::Command tool::addCompress(CLI::App &app) {
                    "to measure what compression costs")
       ->delimiter(',')
       ->allow_extra_args(false);
-  command->add_option("--tokenizer", args->tokenizer,
-                      "tokenizer.json, for calibration data that is text");
   command->add_option("--print-recipe", args->printRecipe,
                       "Print what is done as a recipe; =FILE: write it there");
   CLI::Option *verify = command->add_option(
@@ -144,8 +148,9 @@ tool::Command tool::addCompress(CLI::App &app) {
     if (llvm::Error error =
             oneOf("--padding", args->padding, {"skip", "compute"}))
       return error;
-    if (llvm::Error error = oneOf("--precision", args->precision,
-                                  {"f32", "bf16", "int8", "int4"}))
+    if (llvm::Error error =
+            oneOf("--precision", args->precision,
+                  {"f32", "bf16", "int8", "int4", "int3", "int2"}))
       return error;
     if (llvm::Error error =
             oneOf("--group-size", std::to_string(args->groupSize),
@@ -154,10 +159,9 @@ tool::Command tool::addCompress(CLI::App &app) {
     if (llvm::Error error = oneOf(
             "--table-bits", std::to_string(args->tableBits), {"0", "8", "4"}))
       return error;
-    if (args->tableBits && args->precision != "int8" &&
-        args->precision != "int4")
+    if (args->tableBits && !llvm::StringRef(args->precision).starts_with("int"))
       return makeError(ExitCode::Usage,
-                       "--table-bits goes with --precision=int8 or int4");
+                       "--table-bits goes with --precision=int8 or below");
     for (const std::string &text : args->conditions) {
       llvm::Expected<std::vector<Condition>> parsed =
           parseConditions("--fail-if", text);
@@ -199,10 +203,13 @@ tool::Command tool::addRun(CLI::App &app) {
   CLI::App *command = app.add_subcommand("run", "Run a library on arrays");
   command->add_option("LIB", args->library, "A library made by plmc compress")
       ->required();
+  command->add_option("--inputs", args->inputs,
+                      "Arrays (.npz), named as the model's inputs");
   command
-      ->add_option("--inputs", args->inputs,
-                   "Arrays (.npz), named as the model's inputs")
-      ->required();
+      ->add_option("--text", args->texts,
+                   "Instead of arrays a text, or several, each with --text; "
+                   "for libraries with a tokenizer")
+      ->allow_extra_args(false);
   command
       ->add_option("--outputs", args->outputs,
                    "File to write (.npz), named as the model's outputs")
@@ -323,5 +330,40 @@ tool::Command tool::addPeak(CLI::App &app) {
       return makeError(ExitCode::Usage,
                        "--seconds must be above 0, at most 60");
     return peak(*seconds, llvm::outs());
+  };
+}
+
+tool::Command tool::addTokenize(CLI::App &app) {
+  auto args = std::make_shared<TokenizeOptions>();
+  auto lowercase = std::make_shared<std::string>();
+  CLI::App *command =
+      app.add_subcommand("tokenize", "Print the ids of texts, one text a line");
+  command
+      ->add_option("--tokenizer", args->tokenizer,
+                   "tokenizer.json, vocab.txt, a SentencePiece .model, or a "
+                   "folder with one of them")
+      ->required();
+  command->add_option("FILE", args->file,
+                      "A file with one text a line; -: standard input");
+  command->add_option("--text", args->texts, "A text")->allow_extra_args(false);
+  command->add_flag("--pairs", args->pairs,
+                    "A line is two texts with a tab between them");
+  command->add_flag("--no-special", args->noSpecial,
+                    "Without [CLS], [SEP] and the like");
+  command->add_option("--max-length", args->maxLength,
+                      "The most ids; 0: what the tokenizer says");
+  command->add_option("--lowercase", *lowercase,
+                      "Of a vocab.txt: true or false");
+  command->add_flag("--pieces", args->pieces, "Print pieces");
+  command->add_flag("--json", args->json,
+                    "Print an object with ids and types a line");
+  return [args, lowercase]() -> llvm::Error {
+    if (!lowercase->empty()) {
+      if (llvm::Error error =
+              oneOf("--lowercase", *lowercase, {"true", "false"}))
+        return error;
+      args->lowercase = *lowercase == "true";
+    }
+    return tokenize(*args, llvm::outs());
   };
 }

@@ -28,6 +28,7 @@ Command addSteps(CLI::App &app);
 Command addBench(CLI::App &app);
 Command addProfile(CLI::App &app);
 Command addPeak(CLI::App &app);
+Command addTokenize(CLI::App &app);
 
 } // namespace plmc::tool
 

@@ -129,11 +129,15 @@ struct Tool {
 };
 
 Tool::Tool() {
-  commands = {
-      {"compress", tool::addCompress(app)}, {"inspect", tool::addInspect(app)},
-      {"steps", tool::addSteps(app)},       {"run", tool::addRun(app)},
-      {"verify", tool::addVerify(app)},     {"bench", tool::addBench(app)},
-      {"profile", tool::addProfile(app)},   {"peak", tool::addPeak(app)}};
+  commands = {{"compress", tool::addCompress(app)},
+              {"inspect", tool::addInspect(app)},
+              {"run", tool::addRun(app)},
+              {"verify", tool::addVerify(app)},
+              {"bench", tool::addBench(app)},
+              {"profile", tool::addProfile(app)},
+              {"peak", tool::addPeak(app)},
+              {"tokenize", tool::addTokenize(app)},
+              {"steps", tool::addSteps(app)}};
   app.set_version_flag("--version", "plmc " + versionText().str());
   app.require_subcommand(1);
   app.footer(
@@ -152,8 +156,8 @@ llvm::Error Tool::checkCommandName(const std::vector<std::string> &arguments) {
   if (arguments.empty())
     return makeError(
         ExitCode::Usage,
-        "no command given: compress, inspect, steps, run, "
-        "verify, bench, profile or peak (plmc --help explains them)");
+        "no command given: compress, inspect, steps, run, verify, bench, "
+        "profile, peak or tokenize (plmc --help explains them)");
   const std::string &first = arguments.front();
   bool known = llvm::is_contained(names, first) || first == "--help" ||
                first == "-h" || first == "--version";

@@ -12,7 +12,7 @@ BEGIN, END = "<!-- bench %s: begin -->", "<!-- bench %s: end -->"
 
 # Of `plmc peak`, by what the products are computed in.
 _PEAK_KEYS = {"f32": "f32_gflops", "bf16": "bf16_gflops", "int8": "int8_gops",
-              "int4": "int8_gops"}
+              "int4": "int8_gops", "int3": "int8_gops", "int2": "int8_gops"}
 
 
 def write_markdown(path, text, names):

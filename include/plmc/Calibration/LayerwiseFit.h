@@ -43,6 +43,11 @@ public:
   /// parameters, and change the columns of its input by keepColumns.
   llvm::Error run(llvm::function_ref<llvm::Error(FitLayer &)> change);
 
+  /// For `change`: the input of the layer has been made narrower.
+  void keepColumns(mlir::Value input, llvm::ArrayRef<int64_t> columns) {
+    now->keepColumns(input, columns);
+  }
+
   /// Layers whose inputs a product in int8 will round are fitted to rounded
   /// inputs.
   bool int8Inputs = true;

@@ -13,6 +13,7 @@
 //   calib.npz#fit                     what passes may look at
 //   calib.npz#held-out                the others
 //   calib.npz#fit=800,max-length=128  the first 800, cut to 128 tokens
+//   a.txt;b.txt#fit,tokenizer=t.json  texts, a line a sequence, of two files
 //
 // `fit=N` are the first N sequences and `held-out=N` those after them. Without
 // a number every fifth is held out: a file may be sorted.
@@ -32,6 +33,10 @@ struct CalibrationPart {
   Kind kind = Kind::All;
   int64_t sequences = 0; // of Fit; 0: four of five
   int64_t maxLength = 0; // tokens; 0: as they are
+  std::string tokenizer; // of texts; "": none
+
+  /// The files of `path`.
+  std::vector<std::string> files() const;
 
   /// What follows the last '#' is part of the name if it is none of the above,
   /// or if there is a file of the whole name.

@@ -29,6 +29,9 @@ public:
   llvm::Error advanceTo(mlir::Operation *op,
                         llvm::ArrayRef<mlir::Value> wanted = {});
   void release(mlir::Value value);
+  /// A pass has made a value that was computed narrower: only these columns of
+  /// it are left.
+  void keepColumns(mlir::Value value, llvm::ArrayRef<int64_t> columns);
 
   /// A value that has been computed, [.., width], as [tokens, width]: without
   /// the rows of padding if it has a row for each position.

@@ -38,6 +38,10 @@ struct CompileOptions {
   std::function<void(llvm::Module &)> rewriteCode;
   /// JSON object merged into the library's description as "build".
   std::string buildRecord = "{}";
+  /// A tokenizer image (docs/tokenizer.md) to put into the library, and how
+  /// many ids it may give; empty: none.
+  llvm::ArrayRef<char> tokenizer;
+  int64_t tokenizerIds = 0;
 };
 
 struct CompileResult {

@@ -16,6 +16,7 @@ namespace plmc {
 
 struct RunOptions {
   std::string library, inputs, outputs; // .so, .npz, .npz
+  std::vector<std::string> texts;       // instead of inputs
   int threads = 0;                      // 0: one per CPU
 };
 

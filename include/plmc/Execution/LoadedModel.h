@@ -48,6 +48,9 @@ public:
     run(llvm::ArrayRef<HostTensor> inputs);
     /// The same without copying the outputs out, for timing.
     llvm::Error runInPlace(llvm::ArrayRef<HostTensor> inputs);
+    /// One sequence a text (plm_run_text).
+    llvm::Expected<std::vector<HostTensor>>
+    runText(llvm::ArrayRef<std::string> texts);
     /// From now on, runs add up what each of the model's steps takes:
     /// plm_context_profile.
     llvm::Error profile(llvm::MutableArrayRef<uint64_t> ticks);

@@ -14,10 +14,10 @@
 
 namespace plmc {
 
-/// `plm-set-precision`: precision "f32", "bf16", "int8" or "int4"; `groupSize`
-/// rows share a scale in int4, all of them with 0. Smaller weights than
-/// `minElements` are left alone. Tables of embeddings get `tableBits`, 8 or 4;
-/// 0: as many as the weights.
+/// `plm-set-precision`: precision "f32", "bf16", "int8", "int4", "int3" or
+/// "int2"; `groupSize` rows share a scale below int8, all of them with 0.
+/// Smaller weights than `minElements` are left alone. Tables of embeddings get
+/// `tableBits`, 8 or 4; 0: as many as the weights, and at least 4.
 std::unique_ptr<mlir::Pass> createSetPrecisionPass(llvm::StringRef precision,
                                                    int64_t groupSize = 128,
                                                    int64_t minElements = 4096,

@@ -33,6 +33,19 @@ class Tensor(ctypes.Structure):
     ]
 
 
+class Texts(ctypes.Structure):
+    """plm_texts."""
+
+    _fields_ = [
+        ("texts", ctypes.POINTER(ctypes.c_char_p)),
+        ("lengths", ctypes.POINTER(ctypes.c_size_t)),
+        ("pairs", ctypes.POINTER(ctypes.c_char_p)),
+        ("pair_lengths", ctypes.POINTER(ctypes.c_size_t)),
+        ("count", ctypes.c_size_t),
+        ("max_length", ctypes.c_uint32),
+    ]
+
+
 # name: (result type, argument types)
 _FUNCTIONS = {
     "plm_open": (ctypes.c_int, [ctypes.c_uint32, ctypes.POINTER(ctypes.c_void_p)]),
@@ -54,6 +67,16 @@ _FUNCTIONS = {
     ),
     "plm_last_error": (ctypes.c_char_p, [ctypes.c_void_p]),
 }
+# Not in libraries that are older.
+_RUN_TEXT = (
+    ctypes.c_int,
+    [
+        ctypes.c_void_p,
+        ctypes.POINTER(Texts),
+        ctypes.POINTER(Tensor),
+        ctypes.c_size_t,
+    ],
+)
 
 
 def _text(raw):
@@ -85,6 +108,9 @@ class Library:
             )
         for name, (result, arguments) in _FUNCTIONS.items():
             setattr(self, name, self._function(library, name, result, arguments))
+        self.plm_run_text = None
+        if hasattr(library, "plm_run_text"):
+            self.plm_run_text = self._function(library, "plm_run_text", *_RUN_TEXT)
         model = ctypes.c_void_p()
         status = self.plm_open(ABI_VERSION, ctypes.byref(model))
         if status != OK:
@@ -124,6 +150,25 @@ class Context:
         """Arrays of Tensor; what it fills into `outputs` lives until the next run."""
         status = self.library.plm_run(
             self.handle, inputs, len(inputs), outputs, len(outputs)
+        )
+        if status != OK:
+            raise Error(_text(self.library.plm_last_error(self.handle)), status)
+
+    def run_text(self, texts, pairs, max_length, outputs):
+        """Lists of bytes; pairs may be None."""
+        if self.library.plm_run_text is None:
+            raise Error(
+                "'%s' was made before there were tokenizers: compress the model again"
+                % self.library.path
+            )
+        given = Texts(count=len(texts), max_length=max_length)
+        given.texts = (ctypes.c_char_p * len(texts))(*texts)
+        given.lengths = (ctypes.c_size_t * len(texts))(*map(len, texts))
+        if pairs is not None:
+            given.pairs = (ctypes.c_char_p * len(pairs))(*pairs)
+            given.pair_lengths = (ctypes.c_size_t * len(pairs))(*map(len, pairs))
+        status = self.library.plm_run_text(
+            self.handle, ctypes.byref(given), outputs, len(outputs)
         )
         if status != OK:
             raise Error(_text(self.library.plm_last_error(self.handle)), status)

@@ -34,6 +34,19 @@ class Outputs(dict):
             ) from None
 
 
+def _texts(what, texts):
+    if isinstance(texts, (str, bytes)):
+        texts = [texts]
+    result = []
+    for text in texts:
+        if isinstance(text, str):
+            text = text.encode("utf-8", "surrogatepass")
+        if not isinstance(text, bytes):
+            raise TypeError("%s must be strings, not %s" % (what, type(text).__name__))
+        result.append(text)
+    return result
+
+
 class Model:
     """A library made by `plmc compress`.
 
@@ -109,6 +122,28 @@ class Model:
             slot.dtype = DTYPES[tensor.dtype][0]
         results = (_abi.Tensor * len(self._outputs))()
         self._context().run(given, results)
+        return Outputs(
+            (tensor.name, from_library(result))
+            for tensor, result in zip(self._outputs, results)
+        )
+
+    def encode(self, texts, pairs=None, max_length=0):
+        """Tokenizes texts and runs the model: one sequence a text.
+
+        texts: a string or a list of strings (or bytes, UTF-8). pairs: the second
+        texts, as many. max_length: the most tokens of a text, 0: what the tokenizer
+        says; longer texts are cut off. The library must have a tokenizer
+        (`plmc compress --tokenizer=FILE`).
+        """
+        texts = _texts("texts", texts)
+        if pairs is not None:
+            pairs = _texts("pairs", pairs)
+            if len(pairs) != len(texts):
+                raise TypeError(
+                    "%d texts and %d pairs are given" % (len(texts), len(pairs))
+                )
+        results = (_abi.Tensor * len(self._outputs))()
+        self._context().run_text(texts, pairs, max_length, results)
         return Outputs(
             (tensor.name, from_library(result))
             for tensor, result in zip(self._outputs, results)

@@ -1,0 +1,57 @@
+//===- Passes.td - Structured pruning without gradients -*- tablegen -*-===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef PLMC_PASSES_PRUNING_PASSES_TD
+#define PLMC_PASSES_PRUNING_PASSES_TD
+
+include "mlir/Pass/PassBase.td"
+
+def PruneNeurons : Pass<"plm-prune-neurons", "mlir::ModuleOp"> {
+  let summary = "Fewer neurons in the feed-forward layers, the rest repaired";
+  let description = [{
+    In every `linear, activation, linear` the neurons go whose removal changes the
+    output least when the others make up for it (optimal brain surgeon on the
+    activations of calibration data). All linear layers are then fitted, in the
+    order in which they run, to give what the model gave before.
+  }];
+  let options = [
+    Option<"keep", "keep", "double", /*default=*/"0.5",
+           "Share of the neurons of each layer that stay">,
+    Option<"multiple", "multiple", "int64_t", /*default=*/"32",
+           "The number that stays is a multiple of this">,
+    Option<"calibration", "calibration", "std::string", /*default=*/"\"\"",
+           "An .npz of input_ids and attention_mask">,
+    Option<"fit", "fit", "double", /*default=*/"0.1",
+           "Ridge of the repair, in shares of the mean square of an input; "
+           "negative: no repair but of the layer that lost its neurons">,
+    Option<"damping", "damping", "double", /*default=*/"0.01",
+           "Damping of the Hessian when neurons are chosen, likewise">
+  ];
+  let dependentDialects = ["::plmc::plm::PLMDialect"];
+}
+
+def DropLayers : Pass<"plm-drop-layers", "mlir::ModuleOp"> {
+  let summary = "Drop whole encoder layers, and repair the others";
+  let description = [{
+    A dropped layer passes on what it is given. The linear layers that remain are
+    fitted, in the order in which they run, to give what they gave before.
+  }];
+  let options = [
+    ListOption<"layers", "layers", "int64_t",
+               "Layers to drop, from 0; none: those that are missed least">,
+    Option<"count", "count", "int64_t", /*default=*/"1",
+           "Without `layers`: how many to drop">,
+    Option<"calibration", "calibration", "std::string", /*default=*/"\"\"",
+           "An .npz of input_ids and attention_mask">,
+    Option<"fit", "fit", "double", /*default=*/"0.1",
+           "Ridge of the repair, in shares of the mean square of an input; "
+           "negative: no repair">
+  ];
+  let dependentDialects = ["::plmc::plm::PLMDialect"];
+}
+
+#endif // PLMC_PASSES_PRUNING_PASSES_TD
