@@ -16,6 +16,7 @@
 #include "plmc/Calibration/LayerwiseFit.h"
 #include "mlir/IR/IRMapping.h"
 #include "plmc/Calibration/LinearParameters.h"
+#include "plmc/Support/Interrupt.h"
 
 using namespace mlir;
 using namespace plmc;
@@ -160,6 +161,8 @@ LayerwiseFit::run(llvm::function_ref<llvm::Error(FitLayer &)> change) {
   for (plm::LinearOp op : rest) {
     if (done.contains(op))
       continue;
+    if (wasInterrupted())
+      return llvm::createStringError("interrupted");
     if (llvm::Error error = now->advanceTo(op))
       return error;
     SmallVector<plm::LinearOp> group{op};

@@ -14,6 +14,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Kernels/DotProduct.h"
 #include "LowerWeights.h"
 #include "plmc/Interpreter/Interpreter.h"
 #include "plmc/Support/BFloat16.h"
@@ -146,6 +147,11 @@ FailureOr<plk::WeightOp> WeightLowering::integers(plm::LinearOp linear) {
 
   std::string name = get.getParameter().str();
   std::vector<float> rows(matrix.scales);
+  DotFormat format{plm::Precision::Int8, matrix.bits};
+  format.isUnsigned = matrix.isUnsigned;
+  format.zeroPoint = !matrix.zeroPoints.empty();
+  for (float &scale : rows)
+    scale = std::ldexp(scale, -int(format.codeShift()));
   bool inBF16 = matrix.bits < 8 && matrix.block &&
                 llvm::all_of(
                     llvm::concat<const float>(rows, *sums),

@@ -111,6 +111,10 @@ plmc::translateKernels(ModuleOp module, llvm::LLVMContext &llvmContext,
     function.addFnAttr("target-features", target.features);
     if (target.lanes == 16)
       function.addFnAttr("prefer-vector-width", "512");
+    // LLVM finds too late that it spills vectors to align them by itself; off
+    // their alignment they take two cache lines each.
+    if (target.lanes > 4)
+      function.addFnAttr("stackrealign");
     function.addFnAttr(llvm::Attribute::NoUnwind);
     bool entry = function.getName().starts_with("plm_gen_");
     function.setLinkage(entry ? llvm::GlobalValue::ExternalLinkage

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Driver/Compress.h"
+#include "Budget.h"
 #include "ChooseRecipe.h"
 #include "CostMeter.h"
 #include "Import.h"
@@ -48,6 +49,8 @@ public:
 private:
   Error checkOptions();
   Error choosePipeline();
+  Error showPipeline();
+  Error searchRecipe();
   Error import();
   Error checkTokenizer();
   Error checkOutputNames();
@@ -60,7 +63,10 @@ private:
   Error chooseWritten();
   Error verifyResult();
   std::string recipeText() const;
-  std::string buildRecord() const;
+  std::string buildRecord(const Recipe &recipe,
+                          const ModelSummary &after) const;
+  CompileOptions libraryOptions(const Recipe &recipe,
+                                const ModelSummary &after) const;
   Error finish();
 
   const CompressOptions &options;
@@ -77,8 +83,9 @@ private:
   std::unique_ptr<PassRunner> passes;
   CompressReport report;
   CostMeter meter{options, recipe, report, progress};
-  std::string destination; // of the output, links followed
-  std::string written;     // where it is until it has been verified
+  std::optional<BudgetOutcome> budget; // of --budget
+  std::string destination;             // of the output, links followed
+  std::string written;                 // where it is until it has been verified
   std::optional<TemporaryFile> unverified; // `written`, if it is another
   Clock::time_point start = Clock::now();
 };
@@ -251,7 +258,8 @@ Error Compression::transform() {
 }
 
 /// No time and no host name: the same inputs give the same bytes.
-std::string Compression::buildRecord() const {
+std::string Compression::buildRecord(const Recipe &recipe,
+                                     const ModelSummary &after) const {
   nlohmann::ordered_json record;
   record["plmc"] = report.version;
   record["input"] =
@@ -273,8 +281,8 @@ std::string Compression::buildRecord() const {
                            {"vocabulary", tokenizer->vocabularyHash()},
                            {"maxLength", tokenizer->maxLength()},
                            {"bytes", tokenizer->image().size()}};
-  record["parameters"] = report.after.parameters;
-  record["family"] = report.after.family;
+  record["parameters"] = after.parameters;
+  record["family"] = after.family;
   return record.dump(-1, ' ', false,
                      nlohmann::ordered_json::error_handler_t::replace);
 }
@@ -294,14 +302,20 @@ static Error emissionError(Error error) {
   return makeError(code, message);
 }
 
-Error Compression::emitAs(OutputKind kind) {
+CompileOptions Compression::libraryOptions(const Recipe &recipe,
+                                           const ModelSummary &after) const {
   CompileOptions compile = compileOptions(options);
-  compile.buildRecord = buildRecord();
+  compile.buildRecord = buildRecord(recipe, after);
   if (tokenizer) {
     compile.tokenizer = tokenizer->image();
     compile.tokenizerIds = int64_t(tokenizer->size());
   }
   compile.soname = llvm::sys::path::filename(options.output).str();
+  return compile;
+}
+
+Error Compression::emitAs(OutputKind kind) {
+  CompileOptions compile = libraryOptions(recipe, report.after);
   DiagnosticCollector diagnostics(context.get());
   llvm::Expected<CompileResult> result =
       emitLibrary(*module, compile, kind, written);
@@ -427,6 +441,33 @@ Error Compression::choosePipeline() {
   if (!chosen)
     return chosen.takeError();
   recipe = std::move(*chosen);
+  if (Error error = checkBudgetOptions(options, format))
+    return error;
+  // Else it is what the search is to build on.
+  if (options.budget.empty())
+    return showPipeline();
+  return hashCalibration(recipe);
+}
+
+/// The steps of --budget. What is left of the run then takes them as given.
+Error Compression::searchRecipe() {
+  if (options.budget.empty())
+    return Error::success();
+  llvm::Expected<BudgetOutcome> outcome = chooseByBudget(
+      *module, recipe, options,
+      [this](const Recipe &recipe, const ModelSummary &after) {
+        return libraryOptions(recipe, after);
+      },
+      llvm::sys::path::parent_path(resolveOutput(options.output)).str(),
+      progress);
+  if (!outcome)
+    return outcome.takeError();
+  budget = std::move(*outcome);
+  recipe = budget->recipe;
+  return showPipeline();
+}
+
+Error Compression::showPipeline() {
   llvm::Expected<std::string> pipeline =
       pipelineText(recipe, options, format, context.get());
   if (!pipeline)
@@ -483,6 +524,11 @@ Error Compression::finish() {
                       [&](llvm::raw_ostream &os) { os << report.recipe; }))
       return error;
   printTable(report, out);
+  if (budget && !budget->met)
+    return makeError(ExitCode::LimitMissed,
+                     "--budget is not met: '" + options.output +
+                         "' is the closest that was found, with " +
+                         budget->missed);
   return meter.verdict();
 }
 
@@ -508,7 +554,9 @@ Error Compression::run() {
   }
   if (Error error = import())
     return error;
-  Error error = transform();
+  Error error = searchRecipe();
+  if (!error)
+    error = transform();
   if (!error)
     error = chooseWritten();
   if (!error)

@@ -21,6 +21,7 @@
 #include "plmc/Passes/Pruning.h"
 #include "plmc/Passes/Quantization.h"
 #include "plmc/Passes/SetPrecision.h"
+#include "plmc/Passes/VocabularyReduction.h"
 
 void plmc::registerAllDialects(mlir::DialectRegistry &registry) {
   registry.insert<plm::PLMDialect, plk::PLKDialect, mlir::func::FuncDialect,
@@ -41,5 +42,6 @@ void plmc::registerAllPasses() {
   registerPrecisionPasses();
   registerPruningPasses();
   registerQuantizationPasses();
+  registerVocabularyPasses();
   registerCodeGenPasses();
 }

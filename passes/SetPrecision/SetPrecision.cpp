@@ -217,8 +217,12 @@ void SetPrecision::setAttention(AttentionOp op) {
   count("attentions in bf16", 1);
 }
 
-/// A table is read row by row: a scale for each row.
+/// A table is read row by row: a scale for each row. Where many ids share the
+/// rows of a smaller table, through plm.gather, it is that one.
 LogicalResult SetPrecision::setTable(Operation *op, OpOperand &table) {
+  if (auto gather = table.get().getDefiningOp<GatherOp>();
+      gather && gather.getAxis() == 0)
+    return setTable(gather, gather.getDataMutable());
   ParameterOp parameter = matrixOf(table.get());
   if (!parameter || precision == "bf16")
     return success();

@@ -44,6 +44,7 @@ static llvm::Error checkThreads(int threads) {
 tool::Command tool::addCompress(CLI::App &app) {
   struct Arguments : CompressOptions {
     std::string padding = "skip";
+    std::string budgetText;
     std::vector<std::string> conditions;
     unsigned randomCases = 0;
   };
@@ -114,6 +115,18 @@ tool::Command tool::addCompress(CLI::App &app) {
                    "to measure what compression costs")
       ->delimiter(',')
       ->allow_extra_args(false);
+  CLI::Option *budget = command->add_option(
+      "--budget", args->budgetText,
+      "What must hold, e.g. 'size<7MB, cosine>=0.95': searches for the recipe "
+      "(docs/budget.md)");
+  command
+      ->add_option("--budget-time", args->budgetSeconds,
+                   "Seconds that the search of --budget may take")
+      ->capture_default_str();
+  command->add_option("--resume", args->resumePath,
+                      "File of what the search has measured, to go on with");
+  command->add_option("--pareto", args->paretoPath,
+                      "Write what is best at each size as JSON, with recipes");
   command->add_option("--print-recipe", args->printRecipe,
                       "Print what is done as a recipe; =FILE: write it there");
   CLI::Option *verify = command->add_option(
@@ -144,7 +157,7 @@ tool::Command tool::addCompress(CLI::App &app) {
       ->add_flag("--elide-weights", args->elideWeights,
                  "Leave large weights out of printed IR (=false: keep them)")
       ->default_str("true");
-  return [args, verify, output, latency]() -> llvm::Error {
+  return [args, verify, output, latency, budget]() -> llvm::Error {
     if (llvm::Error error =
             oneOf("--padding", args->padding, {"skip", "compute"}))
       return error;
@@ -173,6 +186,13 @@ tool::Command tool::addCompress(CLI::App &app) {
       return makeError(ExitCode::Usage,
                        "--report-latency goes with --report=FILE");
     args->computePadding = args->padding == "compute";
+    if (budget->count()) {
+      llvm::Expected<std::vector<Condition>> parsed =
+          parseBudget(args->budgetText);
+      if (!parsed)
+        return withCode(parsed.takeError(), ExitCode::Usage);
+      args->budget = std::move(*parsed);
+    }
     if (verify->count())
       args->verifyCases = args->randomCases;
     if (!output->count() && !args->printPipeline && args->printRecipe.empty())

@@ -50,6 +50,10 @@ struct CompressOptions {
   std::vector<std::string> reportPaths;   // .html, or else JSON
   std::vector<std::string> latencyShapes; // to be timed for the report
   std::vector<Condition> failIf;          // --fail-if
+  std::vector<Condition> budget; // --budget; empty: the recipe is given
+  double budgetSeconds = 600;    // that the search may take
+  std::string resumePath;        // what it has measured, or ""
+  std::string paretoPath;        // what is best at each size, or ""
   /// Random cases beside the fixed ones; nullopt: no verification.
   std::optional<unsigned> verifyCases;
   bool elideWeights = true; // in .mlir output, dumps and reproducers

@@ -21,7 +21,7 @@ enum class ExitCode : int {
   BadInput = 3,    // a file to read that is missing or malformed
   Unsupported = 4, // well-formed, but beyond what plmc can do
   VerificationFailed = 5,
-  LimitMissed = 6 // --fail-if holds; what was asked for is written all the same
+  LimitMissed = 6 // --fail-if holds, or --budget does not; all is written
 };
 
 } // namespace plmc

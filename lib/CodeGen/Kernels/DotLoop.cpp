@@ -59,7 +59,7 @@ int64_t DotLoop::chains() const {
 void DotLoop::intWords(Value panel, Value pack, int64_t ahead, Sums acc) {
   IntegerVectors i(b);
   auto bytes = VectorType::get({lanes * 4}, b.i8);
-  CodePack codes(b, format.bits, panel, wordBytes, lanes);
+  CodePack codes(b, format, panel, wordBytes, lanes);
   int64_t parts = format.packSize() / 4, sums = rows.size() * vectors;
   for (int64_t part = 0; part < parts; ++part) {
     int64_t chain = (ahead * parts + part) % chains();
@@ -93,7 +93,7 @@ void DotLoop::intPairs(Value panel, Value pack, int64_t ahead, Sums acc) {
         vector::ShuffleOp::create(b, b.loc, product, product, evenLanes),
         vector::ShuffleOp::create(b, b.loc, product, product, oddLanes));
   };
-  CodePack codes(b, format.bits, panel, wordBytes, lanes / 2);
+  CodePack codes(b, format, panel, wordBytes, lanes / 2);
   for (int64_t part = 0; part < format.packSize() / 4; ++part) {
     SmallVector<Value> weights;
     for (int64_t v = 0; v < vectors; ++v)

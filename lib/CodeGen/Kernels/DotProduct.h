@@ -43,6 +43,11 @@ struct DotFormat {
   }
   /// The code that stands for 0 where there is no zero point.
   int64_t zeroCode() const { return isUnsigned ? 0 : int64_t(1) << (bits - 1); }
+  /// Codes are read 2^this times as large, and scales are as much smaller: the
+  /// code of 0 is then 8, and -8 S is what sums begin with.
+  int64_t codeShift() const {
+    return zeroPoint || isUnsigned || bits > 4 ? 0 : 4 - bits;
+  }
   std::string name() const; // "_bf16", "_int8", "_int4b32_zero"
 };
 
@@ -50,12 +55,12 @@ struct DotFormat {
 int64_t encodedRowBytes(const DotFormat &format, int64_t k);
 
 /// Where the parts of an encoded row are on this target, in bytes.
-///   int8: f32 scale and shift, i32 minus the sum of the codes of each block,
-///         codes
+///   int8: f32 scale and shift; for each block, S the sum of its codes, i32
+///         -8 S and -S; codes
 ///   bf16: codes
 struct EncodedRow {
   int64_t codes = 0, codeBytes = 0, stride = 0;
-  static constexpr int64_t scale = 0, shift = 4, sums = 8;
+  static constexpr int64_t scale = 0, shift = 4, sums = 8, sumBytes = 8;
   static EncodedRow of(const TargetInfo &target, const DotFormat &format,
                        int64_t k);
 };
@@ -82,8 +87,8 @@ int64_t bf16CodeBytes(const TargetInfo &target);
 
 /// Rows of a register tile. One less than what the registers hold for f32: the
 /// weights are loaded further ahead of their use here, and one more would
-/// spill.
-int64_t dotTileRows(const TargetInfo &target);
+/// spill. Fewer with blocks.
+int64_t dotTileRows(const TargetInfo &target, const DotFormat &format);
 /// Columns of a register tile; they divide the width of a panel.
 int64_t dotTileColumns(const TargetInfo &target, const DotFormat &format);
 

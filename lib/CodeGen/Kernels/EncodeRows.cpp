@@ -32,7 +32,7 @@ static EncodedRow layoutOf(const DotFormat &format, int64_t k,
   EncodedRow row;
   row.codeBytes = codeBytes;
   if (format.isInt())
-    row.codes = llvm::alignTo(row.sums + 4 * format.blocks(k), 64);
+    row.codes = llvm::alignTo(row.sums + row.sumBytes * format.blocks(k), 64);
   row.stride = row.codes + llvm::alignTo(paddedSize(format, k) * codeBytes, 64);
   return row;
 }
@@ -152,10 +152,13 @@ static void storeCodes(KernelBuilder &b, Value x, Value row, int64_t k,
   auto storeSum = [&](Value sum, Value block) {
     Value total =
         vector::ReductionOp::create(b, b.loc, vector::CombiningKind::ADD, sum);
-    // Minus the sum is what products begin with.
-    Value zero = arith::ConstantIntOp::create(b, b.loc, 0, 32);
-    b.store(arith::SubIOp::create(b, b.loc, zero, total),
-            b.offset(b.at(row, block), layout.sums));
+    for (int64_t index = 0; index < 2; ++index) {
+      Value factor =
+          arith::ConstantIntOp::create(b, b.loc, index ? -1 : -8, 32);
+      b.store(
+          arith::MulIOp::create(b, b.loc, total, factor),
+          b.offset(b.at(row, block, layout.sumBytes), layout.sums + index * 4));
+    }
   };
   if (!format.block)
     return storeSum(b.reduceColumns(k, ValueRange{i.splat(0)}, encode,

@@ -71,8 +71,10 @@ public:
   SmallVector<Value> emit();
 
 private:
+  SmallVector<Value> offsets(Value block, int64_t r, ArrayRef<Value> zeros);
   SmallVector<Value> integerSums(Value block);
   SmallVector<Value> addBlock(Value block, ArrayRef<Value> totals);
+  SmallVector<Value> totals();
   Value broadcastOfRow(int64_t r, int64_t part) {
     return b.broadcast(
         b.load(b.f32, b.offset(tile.x, r * layout.stride + part)));
@@ -122,24 +124,37 @@ Value Columns::sum(int64_t v) {
   return b.fadd(scale(b.c(blocks), v), low);
 }
 
+/// What the integer sums of a row begin with, in each vector of columns.
+SmallVector<Value> IntegerTile::offsets(Value block, int64_t r,
+                                        ArrayRef<Value> zeros) {
+  auto minusSum = [&](int64_t part) -> Value {
+    Value sum =
+        b.load(b.i32, b.offset(b.at(tile.x, block, layout.sumBytes),
+                               r * layout.stride + layout.sums + part * 4));
+    return vector::BroadcastOp::create(b, b.loc, i.vi32, sum);
+  };
+  if (!format.zeroPoint && format.zeroCode() << format.codeShift() == 8)
+    return SmallVector<Value>(columnVectors, minusSum(0));
+  SmallVector<Value> result;
+  Value sum = minusSum(1);
+  for (Value zero : zeros)
+    result.push_back(arith::MulIOp::create(b, b.loc, sum, zero));
+  return result;
+}
+
 /// Of the block: [rows][columnVectors].
 SmallVector<Value> IntegerTile::integerSums(Value block) {
-  SmallVector<Value> rows, zeros, offsets, start;
-  for (int64_t r = 0; r < tile.rows; ++r)
-    rows.push_back(b.offset(tile.x, r * layout.stride + layout.codes));
+  SmallVector<Value> rows, zeros, begin, start;
   for (int64_t v = 0; v < columnVectors; ++v)
     zeros.push_back(columns.zero(block, v));
   for (int64_t r = 0; r < tile.rows; ++r) {
-    Value minusSum = b.load(
-        b.i32, b.offset(b.at(tile.x, block), r * layout.stride + layout.sums));
-    minusSum = vector::BroadcastOp::create(b, b.loc, i.vi32, minusSum);
-    for (int64_t v = 0; v < columnVectors; ++v)
-      offsets.push_back(arith::MulIOp::create(b, b.loc, minusSum, zeros[v]));
+    rows.push_back(b.offset(tile.x, r * layout.stride + layout.codes));
+    llvm::append_range(begin, offsets(block, r, zeros));
   }
   // Partial sums start at 0, and their sum gets the offset.
   bool halves = columnVectors < vectors;
   for (int64_t n = 0; n < tile.rows * vectors; ++n) {
-    Value value = halves ? i.splat(0) : offsets[n];
+    Value value = halves ? i.splat(0) : begin[n];
     if (tile.done)
       value = i.add(b.load(i.vi32, b.offset(tile.done, n * lanes * 4)), value);
     start.push_back(value);
@@ -154,7 +169,7 @@ SmallVector<Value> IntegerTile::integerSums(Value block) {
   SmallVector<Value> whole;
   for (int64_t n = 0; n < tile.rows * columnVectors; ++n)
     whole.push_back(
-        i.add(addPartials(b, sums[2 * n], sums[2 * n + 1]), offsets[n]));
+        i.add(addPartials(b, sums[2 * n], sums[2 * n + 1]), begin[n]));
   return whole;
 }
 
@@ -171,19 +186,20 @@ SmallVector<Value> IntegerTile::addBlock(Value block, ArrayRef<Value> totals) {
   return result;
 }
 
-SmallVector<Value> IntegerTile::emit() {
-  SmallVector<Value> totals;
+/// [rows][columnVectors], of all blocks.
+SmallVector<Value> IntegerTile::totals() {
   int64_t blocks = format.blocks(tile.k);
-  if (blocks == 1) {
-    totals = addBlock(b.c(0), {});
-  } else {
-    SmallVector<Value> start(tile.rows * columnVectors, b.splat(0));
-    totals = b.loop(b.c(0), b.c(blocks), 1, start,
-                    [&](Value block, ValueRange carried) {
-                      return addBlock(block, SmallVector<Value>(carried));
-                    });
-  }
-  SmallVector<Value> columnSums;
+  if (blocks == 1)
+    return addBlock(b.c(0), {});
+  SmallVector<Value> start(tile.rows * columnVectors, b.splat(0));
+  return b.loop(b.c(0), b.c(blocks), 1, start,
+                [&](Value block, ValueRange carried) {
+                  return addBlock(block, SmallVector<Value>(carried));
+                });
+}
+
+SmallVector<Value> IntegerTile::emit() {
+  SmallVector<Value> result = totals(), columnSums;
   for (int64_t v = 0; v < columnVectors; ++v)
     columnSums.push_back(columns.sum(v));
   for (int64_t r = 0; r < tile.rows; ++r) {
@@ -193,11 +209,11 @@ SmallVector<Value> IntegerTile::emit() {
       Value rest = tile.bias.empty()
                        ? b.fmul(shift, columnSums[v])
                        : b.fma(shift, columnSums[v], tile.bias[v]);
-      Value &total = totals[r * columnVectors + v];
+      Value &total = result[r * columnVectors + v];
       total = b.fma(total, scale, rest);
     }
   }
-  return totals;
+  return result;
 }
 
 SmallVector<Value> plmc::emitIntegerTile(KernelBuilder &b,

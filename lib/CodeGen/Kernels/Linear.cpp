@@ -56,7 +56,7 @@ std::string LinearSpec::name() const {
 int64_t LinearSpec::tileRows(const TargetInfo &target) const {
   if (!dot)
     return target.tileRows;
-  return usesTiles(target, *dot, k) ? tileGroupRows : dotTileRows(target);
+  return usesTiles(target, *dot, k) ? tileGroupRows : dotTileRows(target, *dot);
 }
 
 int64_t LinearSpec::tileColumns(const TargetInfo &target) const {

@@ -61,10 +61,12 @@ Value CodePack::part(int64_t part, int64_t v) {
   else if (bits == 4)
     codes = masked(shifted(word(0, v), 4 * part), 15);
   else
-    codes = masked(shifted(word(part / 4, v), 2 * (part % 4)), 3);
+    codes =
+        masked(shifted(word(part / 4, v), 2 * (part % 4) - left), 3 << left);
   if (bits == 3)
-    codes = arith::OrIOp::create(b, b.loc, codes,
-                                 masked(shifted(word(2, v), part - 2), 4));
+    codes = arith::OrIOp::create(
+        b, b.loc, codes,
+        masked(shifted(word(2, v), part - 2 - left), 4 << left));
   return vector::BitCastOp::create(b, b.loc,
                                    VectorType::get({columns * 4}, b.i8), codes);
 }

@@ -8,7 +8,7 @@
 #ifndef PLMC_LIB_CODEGEN_KERNELS_UNPACKCODES_H
 #define PLMC_LIB_CODEGEN_KERNELS_UNPACKCODES_H
 
-#include "../KernelBuilder.h"
+#include "DotProduct.h"
 
 namespace plmc {
 
@@ -18,12 +18,13 @@ class CodePack {
 public:
   /// `at`: the first word of the pack at the first column; its words lie
   /// `wordBytes` apart. `columns`: how many a vector has.
-  CodePack(KernelBuilder &b, int64_t bits, Value at, int64_t wordBytes,
-           int64_t columns)
-      : b(b), bits(bits), at(at), wordBytes(wordBytes), columns(columns) {}
+  CodePack(KernelBuilder &b, const DotFormat &format, Value at,
+           int64_t wordBytes, int64_t columns)
+      : b(b), bits(format.bits), left(format.codeShift()), at(at),
+        wordBytes(wordBytes), columns(columns) {}
 
-  /// Values 4 * part to 4 * part + 3 of the columns of vector v, unsigned:
-  /// vector<4 * columns x i8>.
+  /// Codes 4 * part to 4 * part + 3 of the columns of vector v, shifted as the
+  /// format says: vector<4 * columns x i8>.
   Value part(int64_t part, int64_t v);
 
 private:
@@ -32,7 +33,7 @@ private:
   Value masked(Value words, int32_t byte);
 
   KernelBuilder &b;
-  const int64_t bits;
+  const int64_t bits, left;
   Value at;
   const int64_t wordBytes, columns;
 };

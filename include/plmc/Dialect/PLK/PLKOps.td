@@ -49,7 +49,8 @@ def PLK_WeightOp : PLK_Op<"weight", [Symbol]> {
         2     16   1   bits 2 (i / 4) on
 
     Their `scale` is a weight in panels too, [ceil(K / block) + 1, N]: the scales
-    of each block (one without `block`), then the sums of the columns, scaled. If
+    of each block (one without `block`), then the sums of the columns, scaled. The
+    scales are divided by 2^(4 - bits) for symmetric i8 of fewer than 4 bits. If
     it has the precision bf16, which its scales have to be exactly, the sums are
     three rows, of a high, a middle and a low part. `zero_point` are values like
     the sources', [ceil(K / block), N] in panels.

@@ -1,0 +1,59 @@
+//===- PieceChoice.cpp - Which pieces stay
+//-----------------------------------===//
+//
+// Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "PieceChoice.h"
+#include "llvm/ADT/STLExtras.h"
+#include <numeric>
+#include <set>
+
+using namespace plmc;
+
+llvm::Expected<std::vector<int32_t>>
+plmc::specialIds(const Tokenizer &tokenizer) {
+  std::set<int32_t> ids;
+  for (const AddedToken &token : tokenizer.addedTokens())
+    ids.insert(token.id);
+  if (auto id = tokenizer.unknownId())
+    ids.insert(*id);
+  if (auto id = tokenizer.padId())
+    ids.insert(*id);
+  auto around = tokenizer.encodePair("", "");
+  if (!around)
+    return around.takeError();
+  ids.insert(around->ids.begin(), around->ids.end());
+  return std::vector<int32_t>(ids.begin(), ids.end());
+}
+
+llvm::Expected<std::vector<int32_t>>
+plmc::choosePieces(llvm::ArrayRef<double> counts,
+                   llvm::ArrayRef<int32_t> required, PieceWish wish) {
+  int64_t rows = counts.size();
+  if (wish.size > rows)
+    return llvm::createStringError("size=" + llvm::Twine(wish.size) +
+                                   ": the vocabulary has " + llvm::Twine(rows) +
+                                   " pieces");
+  if (wish.size && wish.size < int64_t(required.size()))
+    return llvm::createStringError(
+        "size=" + llvm::Twine(wish.size) + " is too small: at least " +
+        llvm::Twine(required.size()) + " pieces must stay");
+  std::vector<int32_t> order(rows);
+  std::iota(order.begin(), order.end(), 0);
+  // Of equals the lower id: usual vocabularies begin with what is frequent.
+  llvm::sort(order, [&](int32_t a, int32_t b) {
+    return std::tie(counts[b], a) < std::tie(counts[a], b);
+  });
+  std::set<int32_t> kept(required.begin(), required.end());
+  for (int32_t id : order) {
+    if (wish.size && int64_t(kept.size()) >= wish.size)
+      break;
+    if (counts[id] < wish.minCount)
+      break;
+    kept.insert(id);
+  }
+  return std::vector<int32_t>(kept.begin(), kept.end());
+}
