@@ -16,6 +16,7 @@
 
 #include "ChooseRecipe.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "plmc/Calibration/Part.h"
 #include "plmc/Driver/Version.h"
 #include "plmc/InitAll.h"
 #include "llvm/ADT/StringExtras.h"
@@ -181,17 +182,15 @@ Recipe withoutFolders(Recipe recipe) {
   strip(recipe.calibration.tokenizer);
   for (RecipeStep &step : recipe.steps)
     for (RecipeOption &option : step.options)
-      if (option.name == "calibration" || option.name == "tokenizer") {
-        SmallVector<StringRef> parts;
-        std::string joined;
-        for (const std::string &value : option.values) {
-          parts.clear();
-          StringRef(value).split(parts, ',');
-          for (StringRef part : parts)
-            joined += (joined.empty() ? "" : ",") +
-                      llvm::sys::path::filename(part).str();
-        }
-        option.values = {joined};
+      if (option.name == "tokenizer") {
+        strip(option.values.front());
+      } else if (option.name == "calibration") {
+        CalibrationPart part = CalibrationPart::parse(option.values.front());
+        std::vector<std::string> files = part.files();
+        llvm::for_each(files, strip);
+        part.path = llvm::join(files, ";");
+        strip(part.tokenizer);
+        option.values = {part.text()};
       }
   return recipe;
 }
