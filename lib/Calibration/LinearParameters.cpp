@@ -8,6 +8,7 @@
 #include "plmc/Calibration/LinearParameters.h"
 #include "mlir/IR/AsmState.h"
 #include "plmc/Interpreter/Interpreter.h"
+#include "plmc/Support/CopiedBlob.h"
 
 using namespace mlir;
 using namespace plmc;
@@ -60,7 +61,7 @@ Value plmc::addParameter(OpBuilder &builder, SymbolTable &symbols,
 }
 
 static AsmResourceBlob blobOf(ArrayRef<float> values) {
-  return HeapAsmResourceBlob::allocateAndCopyInferAlign(values);
+  return copiedBlob(values);
 }
 
 void plmc::setWeight(plm::LinearOp op, const Matrix &weight,

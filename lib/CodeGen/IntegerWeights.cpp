@@ -18,6 +18,7 @@
 #include "LowerWeights.h"
 #include "plmc/Interpreter/Interpreter.h"
 #include "plmc/Support/BFloat16.h"
+#include "plmc/Support/CopiedBlob.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/xxhash.h"
 
@@ -169,9 +170,7 @@ FailureOr<plk::WeightOp> WeightLowering::integers(plm::LinearOp linear) {
     for (float value : matrix.zeroPoints)
       bytes.push_back(static_cast<uint8_t>(static_cast<int>(value)));
     zeroPoint = storeBlob(
-        name + ".zero_point",
-        HeapAsmResourceBlob::allocateAndCopyInferAlign(
-            ArrayRef<uint8_t>(bytes)),
+        name + ".zero_point", copiedBlob(ArrayRef<uint8_t>(bytes)),
         RankedTensorType::get({blocks, n}, source->elementType()), panelWidth);
   }
   plk::WeightOp op = create(get, /*panels=*/true, matrix.transposed);

@@ -13,6 +13,7 @@
 
 #include "LowerWeights.h"
 #include "plmc/Interpreter/Interpreter.h"
+#include "plmc/Support/CopiedBlob.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/xxhash.h"
 
@@ -195,10 +196,8 @@ FailureOr<FlatSymbolRefAttr> WeightLowering::mapTo(int64_t rows, Value map) {
                                    : IntegerType::get(builder.getContext(), 16,
                                                       IntegerType::Unsigned));
   Ref ref = storeBlob(name,
-                      isWide ? HeapAsmResourceBlob::allocateAndCopyInferAlign(
-                                   ArrayRef<int32_t>(wide))
-                             : HeapAsmResourceBlob::allocateAndCopyInferAlign(
-                                   ArrayRef<uint16_t>(narrow)),
+                      isWide ? copiedBlob(ArrayRef<int32_t>(wide))
+                             : copiedBlob(ArrayRef<uint16_t>(narrow)),
                       type);
   known = symbols.lookup<plk::WeightOp>(ref.getValue());
   return ref;

@@ -7,6 +7,7 @@
 
 #include "LowerWeights.h"
 #include "plmc/Interpreter/Interpreter.h"
+#include "plmc/Support/CopiedBlob.h"
 #include "llvm/Support/FormatVariadic.h"
 
 using namespace mlir;
@@ -99,7 +100,7 @@ FlatSymbolRefAttr WeightLowering::storeBlob(StringRef name,
 FlatSymbolRefAttr WeightLowering::store(StringRef name, ArrayRef<float> values,
                                         ArrayRef<int64_t> shape,
                                         int64_t panel) {
-  return storeBlob(name, HeapAsmResourceBlob::allocateAndCopyInferAlign(values),
+  return storeBlob(name, copiedBlob(values),
                    RankedTensorType::get(shape, builder.getF32Type()), panel);
 }
 

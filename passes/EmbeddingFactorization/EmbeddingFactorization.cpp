@@ -17,6 +17,7 @@
 #include "mlir/IR/AsmState.h"
 #include "plmc/Calibration/WordTable.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
+#include "plmc/Support/CopiedBlob.h"
 #include "plmc/Support/Counters.h"
 
 using namespace mlir;
@@ -171,8 +172,7 @@ llvm::Error EmbeddingFactorization::run() {
         symbols, suffix,
         RankedTensorType::get({matrix.rows(), matrix.cols()},
                               Builder(&getContext()).getF32Type()),
-        HeapAsmResourceBlob::allocateAndCopyInferAlign(
-            ArrayRef(matrix.data(), matrix.size())));
+        plmc::copiedBlob(ArrayRef(matrix.data(), matrix.size())));
   };
   ParameterOp smallTable = add("small", small), upWeight = add("up", up);
   for (EmbeddingOp lookup : table->lookups) {

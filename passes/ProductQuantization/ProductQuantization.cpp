@@ -10,6 +10,7 @@
 #include "NearestEntry.h"
 #include "mlir/IR/AsmState.h"
 #include "plmc/Calibration/WordTable.h"
+#include "plmc/Support/CopiedBlob.h"
 #include "plmc/Support/Counters.h"
 #include <atomic>
 #include <thread>
@@ -72,7 +73,7 @@ template <typename WorkT> void parallelFor(int64_t count, WorkT work) {
 }
 
 template <typename T> AsmResourceBlob blobOf(const std::vector<T> &values) {
-  return HeapAsmResourceBlob::allocateAndCopyInferAlign(ArrayRef<T>(values));
+  return plmc::copiedBlob(ArrayRef<T>(values));
 }
 
 } // namespace

@@ -11,6 +11,7 @@
 #include "plmc/Calibration/LayerwiseFit.h"
 #include "plmc/Calibration/LinearParameters.h"
 #include "plmc/Passes/Quantization.h"
+#include "plmc/Support/CopiedBlob.h"
 #include "plmc/Support/Counters.h"
 #include "llvm/Support/Regex.h"
 
@@ -142,9 +143,9 @@ void QuantizeWeights::store(LinearOp op, const RoundedWeight &rounded,
                  : RankedTensorType::get({n}, element);
   };
   auto add = [&](const Twine &suffix, RankedTensorType type, auto values) {
-    return plmc::addParameter(builder, *symbols, name + suffix, type,
-                              HeapAsmResourceBlob::allocateAndCopyInferAlign(
-                                  ArrayRef(values.data(), values.size())));
+    return plmc::addParameter(
+        builder, *symbols, name + suffix, type,
+        plmc::copiedBlob(ArrayRef(values.data(), values.size())));
   };
   Value values =
       add(".q" + Twine(shape.bits), matrixType(k, builder.getI8Type()), codes);

@@ -17,6 +17,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Interpreter/Interpreter.h"
+#include "plmc/Support/CopiedBlob.h"
 #include "plmc/Support/Counters.h"
 #include "plmc/Support/HostTensor.h"
 
@@ -131,8 +132,7 @@ FailureOr<SetPrecision::Stored> SetPrecision::quantize(ParameterOp parameter,
     divided = llvm::divideCeil(divided, form.block);
   }
   auto blob = [](auto values) {
-    return HeapAsmResourceBlob::allocateAndCopyInferAlign(
-        ArrayRef(values.data(), values.size()));
+    return plmc::copiedBlob(ArrayRef(values.data(), values.size()));
   };
   known.values = addParameter(
       parameter, name + ".q" + Twine(form.bits),

@@ -13,6 +13,7 @@
 #include "mlir/IR/AsmState.h"
 #include "plmc/Calibration/LinearParameters.h"
 #include "plmc/Passes/VocabularyReduction.h"
+#include "plmc/Support/CopiedBlob.h"
 #include "plmc/Support/Counters.h"
 #include <numeric>
 
@@ -153,7 +154,7 @@ Error ReduceVocabulary::alias() {
   Type tableType = first.getTable().getType();
   OpBuilder builder(first);
   auto blob = [](auto values) {
-    return HeapAsmResourceBlob::allocateAndCopyInferAlign(values);
+    return plmc::copiedBlob(ArrayRef(values.data(), values.size()));
   };
   Value rows = plmc::addParameter(
       builder, *symbols, name,

@@ -24,6 +24,7 @@
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/SymbolTable.h"
 #include "plmc/Interpreter/Interpreter.h"
+#include "plmc/Support/CopiedBlob.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -44,8 +45,7 @@ namespace {
 
 DenseResourceElementsAttr resource(RankedTensorType type, StringRef name,
                                    ArrayRef<char> bytes) {
-  return DenseResourceElementsAttr::get(
-      type, name, HeapAsmResourceBlob::allocateAndCopyWithAlign(bytes, 64));
+  return DenseResourceElementsAttr::get(type, name, copiedBlob(bytes, 64));
 }
 
 class Settler {
