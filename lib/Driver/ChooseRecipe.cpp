@@ -169,6 +169,13 @@ Error hashCalibration(Recipe &recipe) {
                          ", the recipe was made with " + calibration.sha256 +
                          "; use that data, or take the line out");
   calibration.sha256 = found;
+  // What steps will read, read once before the model is: a slip in it is bad
+  // input, not a pass that fails.
+  for (const RecipeStep &step : recipe.steps)
+    for (const RecipeOption &option : step.options)
+      if (option.name == "calibration")
+        return coded(
+            CalibrationSet::read(option.values.front()).takeError());
   return Error::success();
 }
 

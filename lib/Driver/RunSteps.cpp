@@ -45,10 +45,12 @@ Error runSteps(ModuleOp module, const Recipe &recipe, PassRunner &passes,
     std::vector<Counter> counted = counters.get();
     Clock::time_point start = Clock::now();
     Error refused = Error::success();
-    Error error = passes.run([&](OpPassManager &pm) {
-      if (Error failed = addStep(pm, step))
-        refused = llvm::joinErrors(std::move(refused), std::move(failed));
-    });
+    Error error = passes.run(
+        [&](OpPassManager &pm) {
+          if (Error failed = addStep(pm, step))
+            refused = llvm::joinErrors(std::move(refused), std::move(failed));
+        },
+        PassRunner::Kind::Step);
     if (refused) {
       llvm::consumeError(std::move(error));
       return withCode(std::move(refused), ExitCode::BadInput);

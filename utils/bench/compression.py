@@ -137,6 +137,7 @@ def main():
     p.add_argument("--folder", required=True, help="libraries and reports; kept")
     p.add_argument("--plmc", default=os.path.join(common.REPO, "build", "bin", "plmc"))
     p.add_argument("--no-times", action="store_true")
+    p.add_argument("--no-score", action="store_true", help="make the libraries, no more")
     p.add_argument("--markdown", metavar="FILE")
     p.add_argument("--json", metavar="FILE")
     a = p.parse_args()
@@ -157,6 +158,9 @@ def main():
     encoder = Maker(a.plmc, a.model, a.output, [own, general], a.tokenizer,
                     os.path.join(a.folder, "encoder"))
     made = {name: encoder.make(name) for name in names}
+    classified = make_classified(a, names, general) if a.classifier else {}
+    if a.no_score:
+        return
     fidelity = Fidelity(a.model, a.tokenizer, a.pairs)
     rows = {name: dict(fidelity.score(library), seconds=seconds, steps=report["recipe"])
             for name, (library, seconds, report) in made.items()}
@@ -166,7 +170,7 @@ def main():
         for name, (library, _, _) in made.items():
             rows[name]["ms"] = measured[library]
     if a.classifier:
-        score_classifier(a, names, general, rows)
+        score_classified(a, classified, rows)
     text = markdown(a, rows, names)
     print(text)
     if a.markdown:
@@ -176,22 +180,22 @@ def main():
         common.write_json(a.json, {"host": common.host_info(), "rows": rows})
 
 
-def score_classifier(a, names, general, rows):
-    from tokenizers import Tokenizer
-
-    import classifier
+def make_classified(a, names, general):
     own = write_lines(os.path.join(a.folder, "sst2.txt"),
                       choose(labelled_sentences(a.sst_train), SENTENCES))
     maker = Maker(a.plmc, a.classifier, "logits", [own, general], a.tokenizer,
                   os.path.join(a.folder, "classifier"))
+    return {name: maker.make(name)[0] for name in names}
+
+
+def score_classified(a, libraries, rows):
+    from tokenizers import Tokenizer
+
+    import classifier
     tokenizer = Tokenizer.from_file(need_file(a.tokenizer, "--tokenizer"))
     sentences, labels = classifier.read_labelled(a.test, "--test")
-    rows["f32"]["accuracy"] = classifier.accuracy_of(a.classifier, tokenizer, sentences,
-                                                     labels)
-    for name in names:
-        library, _, _ = maker.make(name)
-        rows[name]["accuracy"] = classifier.accuracy_of(library, tokenizer, sentences,
-                                                        labels)
+    for name, path in {"f32": a.classifier, **libraries}.items():
+        rows[name]["accuracy"] = classifier.accuracy_of(path, tokenizer, sentences, labels)
 
 
 def markdown(a, rows, names):
