@@ -12,52 +12,58 @@ Only the standard library is imported here (compile_time.py says why).
 import argparse
 import json
 import os
+import subprocess
 import tempfile
 
 import common
 from common import BenchError
 from compile_time import compress_once, input_bytes
 
-# A label and the steps, as a recipe has them.
+# A label, and steps with options; CALIBRATION becomes the file. It is given to each
+# step and not to the recipe, so that nothing is measured on it beside the pass.
 PASSES = [
     ("none", []),
     ("prune-outputs", ["prune-outputs: { outputs: [last_hidden_state] }"]),
     ("set-precision int8", ["set-precision: { precision: int8 }"]),
     ("set-precision int4", ["set-precision: { precision: int4 }"]),
-    ("quantize 4 bits, GPTQ", ["quantize: { bits: 4 }"]),
-    ("quantize 3 bits, groups, GPTQ", ["quantize: { bits: 3, group-size: 64 }"]),
-    ("quantize 4 bits, rounding", ["quantize: { bits: 4, method: rtn }"]),
-    ("product-quantize", ["product-quantize"]),
-    ("factorize-embedding", ["factorize-embedding: { rank: 128 }"]),
-    ("reduce-vocabulary alias", ["reduce-vocabulary: { size: 8000 }"]),
-    ("prune-neurons to half", ["prune-neurons: { keep: 0.5 }"]),
-    ("prune-heads to two thirds", ["prune-heads: { keep: 0.67 }"]),
-    ("drop-layers, one that is named", ["drop-layers: { layers: [2] }"]),
-    ("drop-layers, one that is chosen", ["drop-layers: { count: 1 }"]),
-    ("share-layers", ["share-layers"]),
-    ("smooth-activations", ["smooth-activations: { copy-norms: true }"]),
-    ("static-activations", ["set-precision: { precision: int8 }", "static-activations"]),
+    ("quantize, 4 bits by rounding", ["quantize: { bits: 4, method: rtn }"]),
+    ("quantize, 4 bits by GPTQ", ["quantize: { bits: 4, calibration: CALIBRATION }"]),
+    ("quantize, 3 bits by GPTQ, groups",
+     ["quantize: { bits: 3, group-size: 64, calibration: CALIBRATION }"]),
+    ("smooth-activations", ["smooth-activations: { copy-norms: true, calibration: CALIBRATION }"]),
+    ("static-activations", ["set-precision: { precision: int8 }",
+                            "static-activations: { method: mse, calibration: CALIBRATION }"]),
+    ("product-quantize", ["product-quantize: { calibration: CALIBRATION }"]),
+    ("factorize-embedding", ["factorize-embedding: { rank: 128, calibration: CALIBRATION }"]),
+    ("factorize-linear", ["factorize-linear: { calibration: CALIBRATION }"]),
+    ("reduce-vocabulary", ["reduce-vocabulary: { size: 8000, calibration: CALIBRATION }"]),
+    ("prune-neurons, half", ["prune-neurons: { keep: 0.5, calibration: CALIBRATION }"]),
+    ("prune-heads", ["prune-heads: { calibration: CALIBRATION }"]),
+    ("drop-layers, a named one", ["drop-layers: { layers: [2], calibration: CALIBRATION }"]),
+    ("drop-layers, a chosen one", ["drop-layers: { count: 1, calibration: CALIBRATION }"]),
+    ("share-layers", ["share-layers: { calibration: CALIBRATION }"]),
 ]
 
 
 def known_steps(plmc):
-    with os.popen("'%s' steps --json" % plmc) as pipe:
-        return {step["name"] for step in json.load(pipe) if step.get("available", True)}
+    done = subprocess.run([plmc, "steps", "--json"], stdout=subprocess.PIPE, check=True)
+    return {step["name"] for step in json.loads(done.stdout) if step["available"]}
 
 
-def measure(a, label, steps, folder):
+def measure(a, steps, folder):
     recipe, report = os.path.join(folder, "recipe.yaml"), os.path.join(folder, "report.json")
     library = os.path.join(folder, "model.so")
+    calibration = json.dumps(os.path.abspath(a.calibration))
     with open(recipe, "w", encoding="utf-8") as file:
-        file.write("version: 1\ncalibration: { file: %s }\nsteps:%s\n"
-                   % (json.dumps(os.path.abspath(a.calibration)),
-                      "".join("\n  - " + step for step in steps) or " []"))
+        file.write("version: 1\nsteps:%s\n" % ("".join(
+            "\n  - " + step.replace("CALIBRATION", calibration) for step in steps) or " []"))
     seconds, peak = compress_once(
         a.plmc, ["compress", a.model, "-o", library, "--cpu=" + a.cpu, "--recipe=" + recipe,
                  "--report=" + report], os.path.join(folder, "log"))
     with open(report, encoding="utf-8") as file:
-        passes = {entry["name"]: entry["seconds"] for entry in json.load(file)["passes"]}
-    return {"label": label, "seconds": seconds, "peak_bytes": peak, "passes": passes,
+        done = json.load(file)["steps"]
+    return {"seconds": seconds, "peak_bytes": peak,
+            "pass_seconds": done[-1]["seconds"] if done else 0,
             "library_bytes": os.path.getsize(library)}
 
 
@@ -80,16 +86,14 @@ def main():
             continue
         with tempfile.TemporaryDirectory(prefix="plm-bench-") as folder:
             try:
-                one = measure(a, label, steps, folder)
+                one = measure(a, steps, folder)
             except BenchError as error:
                 print("%s: %s" % (label, error), flush=True)
                 continue
-        found.append(one)
-        own = sum(seconds for name, seconds in one["passes"].items()
-                  if any(name == step for step in one["passes"]) and name in own_passes(steps, a.plmc))
-        one["pass_seconds"] = own
-        rows.append([label, "%.1f" % own, "%.1f" % one["seconds"], "%.0f" % (one["peak_bytes"] / 1e6),
-                     "%.2f" % (one["peak_bytes"] / given), "%.1f" % (one["library_bytes"] / 1e6)])
+        found.append({"pass": label, **one})
+        rows.append([label, "%.1f" % one["pass_seconds"], "%.1f" % one["seconds"],
+                     "%.0f" % (one["peak_bytes"] / 1e6), "%.2f" % (one["peak_bytes"] / given),
+                     "%.1f" % (one["library_bytes"] / 1e6)])
         print("  ".join(rows[-1]), flush=True)
     print(common.host_line(common.host_info()) + "\n\n" + common.table(rows))
     if a.json:
