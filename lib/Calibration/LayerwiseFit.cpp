@@ -75,15 +75,18 @@ llvm::Expected<Matrix> LayerwiseFit::wanted(plm::LinearOp op) {
     SmallVector<Value> values;
     Operation *last = nullptr;
     int64_t numbers = 0;
-    size_t end = index;
+    // From where it stopped: a layer that was skipped may be asked for later.
+    size_t end = reached;
     for (; end < layers.size(); ++end) {
       Value value = targetOf(layers[end]).teacher;
+      Operation *producer = value.getDefiningOp();
       numbers +=
           tokens * cast<RankedTensorType>(value.getType()).getShape().back();
-      if (end > index && numbers > int64_t(128) << 20) // 512 MB
+      // What lies behind its end cannot be asked for any more.
+      if (end > index && numbers > int64_t(128) << 20 && // 512 MB
+          last->isBeforeInBlock(producer))
         break;
       values.push_back(value);
-      Operation *producer = values.back().getDefiningOp();
       if (!last || last->isBeforeInBlock(producer))
         last = producer;
     }

@@ -252,4 +252,6 @@ std::unique_ptr<Pass> plmc::createQuantizeWeightsPass() {
 
 void plmc::registerQuantizationPasses() {
   registerPass([] { return createQuantizeWeightsPass(); });
+  registerPass([] { return createSmoothActivationsPass(); });
+  registerPass([] { return createStaticActivationsPass(); });
 }

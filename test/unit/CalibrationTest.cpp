@@ -184,7 +184,7 @@ std::string Calibration::file;
 TEST_F(Calibration, Products) {
   auto gemm = Gemm::create(&context());
   ASSERT_TRUE(bool(gemm)) << llvm::toString(gemm.takeError());
-  for (auto [rows, columns] : {std::pair(1, 3), {1025, 65}, {300, 400}}) {
+  for (auto [rows, columns] : {std::pair(1, 3), {1025, 65}, {1600, 700}}) {
     Matrix a = Matrix::Random(rows, columns), b = Matrix::Random(rows, 17);
     auto gram = (*gemm)->gram(a), cross = (*gemm)->transposedTimes(a, b),
          plain = (*gemm)->times(a.transpose(), b);
@@ -207,6 +207,7 @@ TEST_F(Calibration, StepsAreTheModel) {
   mlir::Operation *end = func.getBody().front().getTerminator();
   mlir::Value result = end->getOperand(0);
   StepwiseRun run(func, *batches);
+  run.interpretSmall = false;
   func.walk([&](plm::LinearOp op) { ASSERT_FALSE(bool(run.advanceTo(op))); });
   ASSERT_FALSE(bool(run.advanceTo(end, result)));
   auto rows = run.rows(result);
