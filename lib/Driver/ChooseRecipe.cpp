@@ -182,8 +182,10 @@ Recipe withoutFolders(Recipe recipe) {
   strip(recipe.calibration.tokenizer);
   for (RecipeStep &step : recipe.steps)
     for (RecipeOption &option : step.options)
-      if (option.name == "tokenizer") {
+      if (option.name == "tokenizer" || option.name == "output-tokenizer") {
         strip(option.values.front());
+      } else if (option.name == "corpus") {
+        llvm::for_each(option.values, strip);
       } else if (option.name == "calibration") {
         CalibrationPart part = CalibrationPart::parse(option.values.front());
         std::vector<std::string> files = part.files();

@@ -53,6 +53,8 @@ private:
   Error searchRecipe();
   Error import();
   Error checkTokenizer();
+  void chooseTokenizerFolder();
+  Error matchTokenizer();
   Error checkOutputNames();
   Error checkWeights();
   Error transform();
@@ -79,6 +81,7 @@ private:
   OwningOpRef<ModuleOp> compressed; // after the passes, for --verify; or null
   std::unique_ptr<DumpIR> dump;
   std::unique_ptr<Tokenizer> tokenizer; // or null
+  std::string reducedTokenizer; // the folder that a step writes it to, or ""
   std::unique_ptr<CounterSink> counters;
   std::unique_ptr<PassRunner> passes;
   CompressReport report;
@@ -142,6 +145,50 @@ Error Compression::checkTokenizer() {
     return withCode(opened.takeError(), ExitCode::BadInput);
   tokenizer = std::move(*opened);
   return Error::success();
+}
+
+/// A smaller vocabulary is of no use without its tokenizer: that is written
+/// beside the output, where no other place is given.
+void Compression::chooseTokenizerFolder() {
+  for (RecipeStep &step : recipe.steps) {
+    const RecipeOption *method = step.find("method");
+    if (step.name != "reduce-vocabulary" || options.output.empty() || !method ||
+        method->values == std::vector<std::string>{"alias"})
+      continue;
+    SmallString<128> folder(options.output);
+    llvm::sys::path::replace_extension(folder, ".tokenizer");
+    if (!step.find("output-tokenizer"))
+      step.set({"output-tokenizer",
+                {folder.str().str()},
+                false,
+                step.origin,
+                /*inherited=*/true});
+    reducedTokenizer = step.find("output-tokenizer")->values.front();
+  }
+}
+
+/// The tokenizer that goes into the library is the model's as it is now.
+Error Compression::matchTokenizer() {
+  auto vocabulary = (*module)->getAttrOfType<DictionaryAttr>("plm.vocabulary");
+  auto hash = vocabulary ? vocabulary.getAs<StringAttr>("hash") : StringAttr();
+  if (!tokenizer || !hash || hash.getValue() == tokenizer->vocabularyHash())
+    return Error::success();
+  if (!reducedTokenizer.empty()) {
+    auto opened = Tokenizer::open(reducedTokenizer);
+    if (!opened)
+      return withCode(opened.takeError(), ExitCode::BadInput);
+    tokenizer = std::move(*opened);
+    if (hash.getValue() == tokenizer->vocabularyHash())
+      return Error::success();
+  }
+  auto ids = vocabulary.getAs<IntegerAttr>("ids");
+  return makeError(
+      ExitCode::BadInput,
+      "--tokenizer: its vocabulary (" + Twine(tokenizer->size()) + " pieces, " +
+          tokenizer->vocabularyHash() + ") is not the model's (" +
+          Twine(ids ? ids.getInt() : 0) + " pieces, " + hash.getValue() +
+          "); give the one that was written when the model's was "
+          "reduced");
 }
 
 Error Compression::import() {
@@ -252,6 +299,8 @@ Error Compression::transform() {
   for (const UnrecognizedOp &op : findUnrecognized(*module))
     report.unrecognized.push_back({op.node, op.op, op.reason});
   if (Error error = checkSize())
+    return error;
+  if (Error error = matchTokenizer())
     return error;
   return passes->run(
       [&](OpPassManager &pm) { buildLowering(pm, options, format); });
@@ -468,6 +517,7 @@ Error Compression::searchRecipe() {
 }
 
 Error Compression::showPipeline() {
+  chooseTokenizerFolder();
   llvm::Expected<std::string> pipeline =
       pipelineText(recipe, options, format, context.get());
   if (!pipeline)

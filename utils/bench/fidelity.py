@@ -78,12 +78,18 @@ def main():
     p.add_argument("library", nargs="+", help="made by plmc compress")
     p.add_argument("--tokenizer", required=True, help="the model's tokenizer.json")
     p.add_argument("--pairs", required=True, help="e.g. sts-dev.tsv")
+    p.add_argument("--library-tokenizer", metavar="FILE",
+                   help="the libraries' tokenizer.json, where the vocabulary was reduced")
     p.add_argument("--json", metavar="FILE", help="write the result")
     a = p.parse_args()
     pairs = read_pairs(a.pairs)
     sentences = [s for pair in pairs for s in pair[1:]]
     tokenizer = Tokenizer.from_file(need_file(a.tokenizer, "--tokenizer"))
     prepared = list(batches(tokenizer, sentences))
+    reduced = prepared
+    if a.library_tokenizer:
+        reduced = list(batches(Tokenizer.from_file(
+            need_file(a.library_tokenizer, "--library-tokenizer")), sentences))
     session = onnxruntime.InferenceSession(need_file(a.model, "MODEL"),
                                            providers=["CPUExecutionProvider"])
     first = session.get_outputs()[0].name
@@ -102,7 +108,7 @@ def main():
         if first not in library.outputs:
             raise BenchError("%s has no output %s" % (path, first))
         place = library.outputs.index(first)
-        vectors = embed(lambda feed: library.run(feed)[place], library.inputs, prepared,
+        vectors = embed(lambda feed: library.run(feed)[place], library.inputs, reduced,
                         len(sentences))
         cosines = (vectors * reference).sum(1)
         results.append({"name": os.path.basename(path), "bytes": os.path.getsize(path),
