@@ -1,0 +1,92 @@
+# Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""reduce-vocabulary: texts of kept pieces give the same bits, with the new ids."""
+
+import os
+import sys
+import unittest
+
+import numpy as np
+from support import REPO, fixture, plmc, scratch_folder
+
+sys.path.insert(0, os.path.join(REPO, "tools", "python"))
+import plm  # noqa: E402
+
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "ab", "world", "##s", "!",
+          "a", "##b"]
+RECIPE = """version: 1
+steps:
+  - reduce-vocabulary: { method: %s, size: %d, corpus: [%s] }
+"""
+
+
+class VocabularyTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = scratch_folder()
+        cls.vocabulary = cls.write("vocab.txt", "\n".join(PIECES) + "\n")
+        cls.corpus = cls.write("corpus.txt", "hello worlds !\nhello world\n")
+
+    @classmethod
+    def write(cls, name, text):
+        path = os.path.join(cls.folder, name)
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+    def compress(self, name, model, *options, tokenizer=None):
+        path = os.path.join(self.folder, name)
+        return path, plmc("compress", model, "-o", path, "--tokenizer",
+                          tokenizer or self.vocabulary, *options)
+
+    def reduced(self, name, method, size, model="bert-ts17-pooler"):
+        recipe = self.write(name + ".yaml", RECIPE % (method, size, self.corpus))
+        path, done = self.compress(name + ".so", fixture(model), "--recipe", recipe)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return plm.Model(path, threads=1)
+
+    def whole(self, model="bert-ts17-pooler"):
+        path, done = self.compress("whole.so", fixture(model))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return plm.Model(path, threads=1)
+
+    def test_trim_and_alias_give_the_same_bits(self):
+        texts = ["hello worlds!", "world", "", "hello hello"]
+        expected = self.whole().encode(texts)
+        for method in ("trim", "alias"):
+            found = self.reduced(method, method, 11).encode(texts)
+            self.assertEqual(list(found), list(expected))
+            for name in expected:
+                np.testing.assert_array_equal(found[name], expected[name])
+
+    def test_outputs_over_the_vocabulary(self):
+        for model in ("bert-ts14-mlm", "roberta-ts17-mlm-untied", "bert-dy18-pretrain"):
+            whole = next(iter(self.whole(model).encode(["hello world"]).values()))
+            trimmed = next(iter(self.reduced("mlm", "trim", 11, model)
+                                .encode(["hello world"]).values()))
+            kept = [i for i, piece in enumerate(PIECES) if piece != "ab"]
+            np.testing.assert_array_equal(trimmed, whole[..., kept])
+
+    def test_files_and_stale_tokenizers(self):
+        self.reduced("files", "trim", 11)
+        folder = os.path.join(self.folder, "files.tokenizer")
+        self.assertEqual(sorted(os.listdir(folder)), ["ids.tsv", "tokenizer.json", "vocab.txt"])
+        recipe = self.write("stale.yaml", RECIPE % ("trim", 11, self.corpus))
+        model = os.path.join(self.folder, "reduced.mlir")
+        with open(recipe) as file:
+            text = file.read().replace("method", "tokenizer: %s, method" % self.vocabulary)
+        recipe = self.write("stale.yaml", text)
+        done = plmc("compress", fixture("bert-ts17-pooler"), "-o", model, "--recipe", recipe,
+                    "--elide-weights=false")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        _, done = self.compress("stale.so", model)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("--tokenizer: its vocabulary (12 pieces", done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1)
+        _, done = self.compress("fresh.so", model, tokenizer=os.path.join(
+            self.folder, "reduced.tokenizer"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
