@@ -71,8 +71,6 @@ typedef struct plm_tok {
   uint32_t num_added;
   plm_tok_trie raw_added, normalized_added;
   plm_tok_trie pieces;
-  const uint32_t *piece_offsets;
-  const char *piece_text;
   const double *scores;
   const uint32_t *merge_starts;
   const plm_tok_merge *merges;

@@ -217,7 +217,6 @@ static bool open_trie(plm_tok_opening *o, uint32_t which, plm_tok_trie *trie,
 
 static bool open_texts(plm_tok_opening *o) {
   plm_tok *tok = o->tok;
-  uint32_t count;
   uint32_t ids = tok->header->num_ids;
   tok->charsmap_text =
       section(o, PLM_TOK_CHARSMAP_TEXT, 1, &tok->charsmap_size);
@@ -225,11 +224,7 @@ static bool open_texts(plm_tok_opening *o) {
     return fail(o, "the rules of SentencePiece");
   tok->continuing = section(o, PLM_TOK_CONTINUING, 1, &tok->continuing_size);
   tok->word_end = section(o, PLM_TOK_WORD_END, 1, &tok->word_end_size);
-  tok->piece_offsets = section(o, PLM_TOK_PIECE_OFFSETS, 4, &count);
-  uint32_t size;
-  tok->piece_text = section(o, PLM_TOK_PIECE_TEXT, 1, &size);
-  if (count != ids + 1 || !ascending(tok->piece_offsets, count, size) ||
-      tok->word_end_size > 64 || tok->continuing_size > 64)
+  if (tok->word_end_size > 64 || tok->continuing_size > 64)
     return fail(o, "the vocabulary");
   tok->added =
       section(o, PLM_TOK_ADDED, sizeof(plm_tok_added), &tok->num_added);

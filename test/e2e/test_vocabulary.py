@@ -39,14 +39,16 @@ class VocabularyTest(unittest.TestCase):
         return path, plmc("compress", model, "-o", path, "--tokenizer",
                           tokenizer or self.vocabulary, *options)
 
+    # One name a library: the dynamic loader knows them by their names.
     def reduced(self, name, method, size, model="bert-ts17-pooler"):
+        name += "-" + model
         recipe = self.write(name + ".yaml", RECIPE % (method, size, self.corpus))
         path, done = self.compress(name + ".so", fixture(model), "--recipe", recipe)
         self.assertEqual(done.returncode, 0, done.stderr)
         return plm.Model(path, threads=1)
 
     def whole(self, model="bert-ts17-pooler"):
-        path, done = self.compress("whole.so", fixture(model))
+        path, done = self.compress("whole-%s.so" % model, fixture(model))
         self.assertEqual(done.returncode, 0, done.stderr)
         return plm.Model(path, threads=1)
 
@@ -69,7 +71,7 @@ class VocabularyTest(unittest.TestCase):
 
     def test_files_and_stale_tokenizers(self):
         self.reduced("files", "trim", 11)
-        folder = os.path.join(self.folder, "files.tokenizer")
+        folder = os.path.join(self.folder, "files-bert-ts17-pooler.tokenizer")
         self.assertEqual(sorted(os.listdir(folder)), ["ids.tsv", "tokenizer.json", "vocab.txt"])
         recipe = self.write("stale.yaml", RECIPE % ("trim", 11, self.corpus))
         model = os.path.join(self.folder, "reduced.mlir")
