@@ -172,6 +172,16 @@ Error hashCalibration(Recipe &recipe) {
   return Error::success();
 }
 
+bool readsTexts(const Recipe &recipe) {
+  auto isText = [](const std::string &path) {
+    return !StringRef(path).ends_with_insensitive(".npz");
+  };
+  return llvm::any_of(recipe.calibration.files, isText) ||
+         llvm::any_of(recipe.steps, [](const RecipeStep &step) {
+           return step.find("tokenizer") != nullptr;
+         });
+}
+
 Recipe withoutFolders(Recipe recipe) {
   auto strip = [](std::string &path) {
     path = llvm::sys::path::filename(path).str();

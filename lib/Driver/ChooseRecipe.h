@@ -25,6 +25,9 @@ llvm::Error hashCalibration(Recipe &recipe);
 
 /// The recipe that a library's build record holds (as recipeToJSON wrote it):
 /// files by name only, so that the folder of a build does not show in it.
+/// True if a step, or what measures, cuts texts into ids by a tokenizer.
+bool readsTexts(const Recipe &recipe);
+
 Recipe withoutFolders(Recipe recipe);
 
 /// Registers plmc's passes, once.

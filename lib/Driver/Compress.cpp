@@ -13,6 +13,7 @@
 #include "Output.h"
 #include "Pipeline.h"
 #include "RunSteps.h"
+#include "Vocabulary.h"
 #include "plmc/Analysis/NonFinite.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Driver/Verify.h"
@@ -53,8 +54,6 @@ private:
   Error searchRecipe();
   Error import();
   Error checkTokenizer();
-  void chooseTokenizerFolder();
-  Error matchTokenizer();
   Error checkOutputNames();
   Error checkWeights();
   Error transform();
@@ -81,7 +80,6 @@ private:
   OwningOpRef<ModuleOp> compressed; // after the passes, for --verify; or null
   std::unique_ptr<DumpIR> dump;
   std::unique_ptr<Tokenizer> tokenizer; // or null
-  std::string reducedTokenizer; // the folder that a step writes it to, or ""
   std::unique_ptr<CounterSink> counters;
   std::unique_ptr<PassRunner> passes;
   CompressReport report;
@@ -119,8 +117,6 @@ Error Compression::checkOptions() {
                      "--verify runs what was written: emit .so or .onnx");
   if (onlyPrints)
     return Error::success();
-  if (Error error = checkTokenizer())
-    return error;
   if (Error error = checkModelPath(options.input))
     return error;
   if (!options.printRecipe.empty() && options.printRecipe != "-")
@@ -137,58 +133,18 @@ Error Compression::checkOptions() {
 Error Compression::checkTokenizer() {
   if (options.tokenizer.empty())
     return Error::success();
-  if (format == OutputFormat::MLIR || format == OutputFormat::ONNX)
+  // Of a file that cannot hold it, it may still read texts for this run.
+  if (format == OutputFormat::MLIR || format == OutputFormat::ONNX) {
+    if (readsTexts(recipe) || !options.evalPath.empty())
+      return Error::success();
     return makeError(ExitCode::Usage,
                      "--tokenizer goes into a library: emit .so, .o or .a");
+  }
   auto opened = Tokenizer::open(options.tokenizer);
   if (!opened)
     return withCode(opened.takeError(), ExitCode::BadInput);
   tokenizer = std::move(*opened);
   return Error::success();
-}
-
-/// A smaller vocabulary is of no use without its tokenizer: that is written
-/// beside the output, where no other place is given.
-void Compression::chooseTokenizerFolder() {
-  for (RecipeStep &step : recipe.steps) {
-    const RecipeOption *method = step.find("method");
-    if (step.name != "reduce-vocabulary" || options.output.empty() || !method ||
-        method->values == std::vector<std::string>{"alias"})
-      continue;
-    SmallString<128> folder(options.output);
-    llvm::sys::path::replace_extension(folder, ".tokenizer");
-    if (!step.find("output-tokenizer"))
-      step.set({"output-tokenizer",
-                {folder.str().str()},
-                false,
-                step.origin,
-                /*inherited=*/true});
-    reducedTokenizer = step.find("output-tokenizer")->values.front();
-  }
-}
-
-/// The tokenizer that goes into the library is the model's as it is now.
-Error Compression::matchTokenizer() {
-  auto vocabulary = (*module)->getAttrOfType<DictionaryAttr>("plm.vocabulary");
-  auto hash = vocabulary ? vocabulary.getAs<StringAttr>("hash") : StringAttr();
-  if (!tokenizer || !hash || hash.getValue() == tokenizer->vocabularyHash())
-    return Error::success();
-  if (!reducedTokenizer.empty()) {
-    auto opened = Tokenizer::open(reducedTokenizer);
-    if (!opened)
-      return withCode(opened.takeError(), ExitCode::BadInput);
-    tokenizer = std::move(*opened);
-    if (hash.getValue() == tokenizer->vocabularyHash())
-      return Error::success();
-  }
-  auto ids = vocabulary.getAs<IntegerAttr>("ids");
-  return makeError(
-      ExitCode::BadInput,
-      "--tokenizer: its vocabulary (" + Twine(tokenizer->size()) + " pieces, " +
-          tokenizer->vocabularyHash() + ") is not the model's (" +
-          Twine(ids ? ids.getInt() : 0) + " pieces, " + hash.getValue() +
-          "); give the one that was written when the model's was "
-          "reduced");
 }
 
 Error Compression::import() {
@@ -300,7 +256,7 @@ Error Compression::transform() {
     report.unrecognized.push_back({op.node, op.op, op.reason});
   if (Error error = checkSize())
     return error;
-  if (Error error = matchTokenizer())
+  if (Error error = matchTokenizer(*module, recipe, tokenizer))
     return error;
   return passes->run(
       [&](OpPassManager &pm) { buildLowering(pm, options, format); });
@@ -330,6 +286,8 @@ std::string Compression::buildRecord(const Recipe &recipe,
                            {"vocabulary", tokenizer->vocabularyHash()},
                            {"maxLength", tokenizer->maxLength()},
                            {"bytes", tokenizer->image().size()}};
+  if (std::string hash = vocabularyHash(*module); !hash.empty())
+    record["vocabulary"] = hash;
   record["parameters"] = after.parameters;
   record["family"] = after.family;
   return record.dump(-1, ' ', false,
@@ -490,6 +448,9 @@ Error Compression::choosePipeline() {
   if (!chosen)
     return chosen.takeError();
   recipe = std::move(*chosen);
+  if (!options.output.empty())
+    if (Error error = checkTokenizer())
+      return error;
   if (Error error = checkBudgetOptions(options, format))
     return error;
   // Else it is what the search is to build on.
@@ -517,7 +478,7 @@ Error Compression::searchRecipe() {
 }
 
 Error Compression::showPipeline() {
-  chooseTokenizerFolder();
+  chooseTokenizerFolder(recipe, options.output);
   llvm::Expected<std::string> pipeline =
       pipelineText(recipe, options, format, context.get());
   if (!pipeline)
@@ -547,6 +508,7 @@ std::string Compression::recipeText() const {
   return "# plmc compress " + cleanText(options.input) + " -o " +
          cleanText(options.output) + " --cpu=" + options.cpu +
          (options.computePadding ? " --padding=compute" : "") +
+         (tokenizer ? " --tokenizer=" + cleanText(options.tokenizer) : "") +
          " --recipe=THIS_FILE\n" + printRecipe(recipe);
 }
 

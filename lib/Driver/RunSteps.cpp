@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "RunSteps.h"
+#include "Vocabulary.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include <chrono>
 
@@ -29,10 +30,8 @@ static std::vector<Counter> difference(std::vector<Counter> after,
 /// Calibration data is token ids: of no use once a step has given them others.
 static Error checkCalibration(ModuleOp module, Attribute before,
                               const RecipeStep &step) {
-  auto now = module->getAttrOfType<DictionaryAttr>("plm.vocabulary");
   const RecipeOption *calibration = step.find("calibration");
-  if (!calibration || !calibration->inherited || !now || now == before ||
-      !now.get("renumbered"))
+  if (!calibration || !calibration->inherited || !hasOtherIds(module, before))
     return Error::success();
   return makeError(ExitCode::BadInput,
                    step.origin.text + ": step '" + step.name +

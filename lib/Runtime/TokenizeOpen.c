@@ -97,19 +97,21 @@ static bool open_map(plm_tok_opening *o, uint32_t which, plm_tok_map *map) {
     return !o->wrong;
   const plm_tok_map_header *header = (const plm_tok_map_header *)data;
   if (size < sizeof(*header) || header->num_pages > PLM_TOK_PAGES ||
+      header->num_index > PLM_TOK_PAGES || header->num_index % 2 ||
       header->num_records > 0xffff || header->num_pool > 0x1000000)
     return fail(o, "a map of characters");
   size_t index = sizeof(*header);
-  size_t pages = index + PLM_TOK_PAGES * 2;
+  size_t pages = index + (size_t)header->num_index * 2;
   size_t records = pages + (size_t)header->num_pages * 256;
   size_t pool = records + ((size_t)header->num_records + 1) * 4;
   if (size != pool + (size_t)header->num_pool * 4)
     return fail(o, "a map of characters");
   map->index = (const uint16_t *)(data + index);
+  map->num_index = header->num_index;
   map->pages = (const uint16_t *)(data + pages);
   map->records = (const uint32_t *)(data + records);
   map->pool = (const uint32_t *)(data + pool);
-  if (!pages_below(map->index, PLM_TOK_PAGES, header->num_pages) ||
+  if (!pages_below(map->index, header->num_index, header->num_pages) ||
       !pages_below(map->pages, (size_t)header->num_pages * 128,
                    header->num_records + 1) ||
       !ascending(map->records, header->num_records + 1, header->num_pool) ||

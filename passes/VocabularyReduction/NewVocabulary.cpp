@@ -35,7 +35,8 @@ static std::vector<int32_t> cut(const Tokenizer &old, StringRef inside,
 }
 
 /// sum_i w_i e_i / sum_i w_i
-static RowMix mixOf(const Tokenizer &old, llvm::ArrayRef<int32_t> parts,
+static RowMix mixOf(const Tokenizer &old, StringRef inside,
+                    llvm::ArrayRef<int32_t> parts,
                     llvm::ArrayRef<double> counts, PieceWeight weight) {
   std::vector<double> weights;
   double sum = 0;
@@ -43,7 +44,8 @@ static RowMix mixOf(const Tokenizer &old, llvm::ArrayRef<int32_t> parts,
     double value = 1;
     if (weight == PieceWeight::Length) {
       StringRef text = old.piece(id);
-      value = double(text.size() - (text.starts_with("##") ? 2 : 0));
+      text.consume_front(inside);
+      value = double(text.size());
     } else if (weight == PieceWeight::Frequency) {
       value = 1 + counts[id];
     }
@@ -105,7 +107,7 @@ NewVocabulary::train(const Tokenizer &old, llvm::ArrayRef<int32_t> required,
     if (parts.size() == 1)
       result.newIds[parts.front()] = int32_t(id);
     result.mixed += parts.size() > 1;
-    result.rows.push_back(mixOf(old, parts, counts, weight));
+    result.rows.push_back(mixOf(old, inside, parts, counts, weight));
   }
   return result;
 }

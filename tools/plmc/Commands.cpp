@@ -115,6 +115,10 @@ tool::Command tool::addCompress(CLI::App &app) {
                    "to measure what compression costs")
       ->delimiter(',')
       ->allow_extra_args(false);
+  command->add_option(
+      "--eval", args->evalPath,
+      "Labelled texts (.tsv) to score the model on, before and after "
+      "(docs/cli.md)");
   CLI::Option *budget = command->add_option(
       "--budget", args->budgetText,
       "What must hold, e.g. 'size<7MB, cosine>=0.95': searches for the recipe "
