@@ -54,7 +54,7 @@ static RowMix mixOf(const Tokenizer &old, StringRef inside,
   }
   RowMix mix;
   for (size_t i = 0; i < parts.size(); ++i)
-    mix.push_back({parts[i], float(weights[i] / sum)});
+    mix.push_back({parts[i], weights[i] / sum});
   return mix;
 }
 

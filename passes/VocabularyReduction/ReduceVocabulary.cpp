@@ -213,7 +213,7 @@ Error ReduceVocabulary::trim(func::FuncOp func) {
   std::vector<int32_t> newIds(vocabulary->size(), -1);
   for (int32_t id : *kept) {
     newIds[id] = int32_t(rows.size());
-    rows.push_back({{id, 1.0f}});
+    rows.push_back({{id, 1.0}});
   }
   countKept(*kept);
   if (Error error = plmc::replaceRows(uses, func, *symbols, rows))

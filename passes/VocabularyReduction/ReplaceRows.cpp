@@ -114,7 +114,7 @@ llvm::Expected<Value> RowReplacement::replaced(Operation *op, Value old,
         if (mix.size() > 1) {
           double sum = 0;
           for (auto [id, weight] : mix)
-            sum += double(weight) * at(id);
+            sum += weight * at(id);
           value = float(sum);
         }
         values[(o * rows.size() + place) * inner + i] = value;

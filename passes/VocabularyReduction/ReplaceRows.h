@@ -13,7 +13,7 @@
 namespace plmc {
 
 /// What a new id is made of: old ids with weights that sum to 1.
-using RowMix = llvm::SmallVector<std::pair<int32_t, float>, 1>;
+using RowMix = llvm::SmallVector<std::pair<int32_t, double>, 1>;
 
 /// Gives the model a vocabulary of `rows`: the table, and decoders with their
 /// biases, whose outputs become as wide. A row of one part is copied as it is.

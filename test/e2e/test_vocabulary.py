@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """reduce-vocabulary: texts of kept pieces give the same bits, with the new ids."""
 
+import json
 import os
 import sys
 import unittest
@@ -85,9 +86,47 @@ class VocabularyTest(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("--tokenizer: its vocabulary (12 pieces", done.stderr)
         self.assertEqual(done.stderr.count("\n"), 1)
-        _, done = self.compress("fresh.so", model, tokenizer=os.path.join(
+        fresh, done = self.compress("fresh.so", model, tokenizer=os.path.join(
             self.folder, "reduced.tokenizer"))
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.check_library(fresh)
+
+    def check_library(self, library):
+        """Ids that are made elsewhere can be told from stale ones."""
+        folder = os.path.join(self.folder, "reduced.tokenizer")
+        done = plmc("tokenize", "--tokenizer", folder, "--for", library, "--text", "hello")
+        self.assertEqual(done.stdout, "2 5 3\n", done.stderr)
+        done = plmc("tokenize", "--tokenizer", self.vocabulary, "--for", library,
+                    "--text", "hello")
+        self.assertEqual((done.returncode, done.stdout), (3, ""))
+        self.assertRegex(done.stderr, r"^plmc: error: --tokenizer: its vocabulary \(.*\n$")
+        model = plm.Model(library, threads=1)
+        with open(os.path.join(folder, "vocab.txt")) as file:
+            pieces = file.read().split("\n")[:-1]
+        model.check_tokenizer({piece: i for i, piece in enumerate(pieces)})
+        with self.assertRaisesRegex(plm.Error, "is .*, the model's .*: take the tokenizer"):
+            model.check_tokenizer({piece: i for i, piece in enumerate(PIECES)})
+
+    def test_new_pieces(self):
+        corpus = self.write("new.txt", "abba baab abba\nabab abba\n" * 3)
+        pieces = PIECES[:5] + ["a", "b", "##a", "##b", "ab", "abab"]
+        vocabulary = self.write("letters.txt", "\n".join(pieces) + "\n")
+        recipe = self.write("new.yaml", RECIPE % ("new", 11, corpus))
+        path, done = self.compress("new.so", fixture("bert-ts17-pooler"), "--recipe", recipe,
+                                   "--report", os.path.join(self.folder, "new.json"),
+                                   tokenizer=vocabulary)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(os.path.join(self.folder, "new.tokenizer", "vocab.txt")) as file:
+            found = file.read().split("\n")[:-1]
+        # a ##b and ##b ##a come twelve times; once ab is a piece, ##b ##a and ab ##b nine.
+        self.assertEqual(found, pieces[:9] + ["ab", "##ba"])
+        with open(os.path.join(self.folder, "new.json")) as file:
+            report = json.load(file)
+        self.assertEqual(report["steps"][0]["counters"], {
+            "rows copied": 10,
+            "rows that are means: a start for distillation, not a trained model": 1})
+        self.assertEqual(plm.Model(path, threads=1).encode(["abba"])["last_hidden_state"].shape[1],
+                         4)
 
 
 if __name__ == "__main__":

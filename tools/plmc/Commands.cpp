@@ -376,6 +376,9 @@ tool::Command tool::addTokenize(CLI::App &app) {
                     "Without [CLS], [SEP] and the like");
   command->add_option("--max-length", args->maxLength,
                       "The most ids; 0: what the tokenizer says");
+  command->add_option("--for", args->library,
+                      "A library that the ids are for: refuse a tokenizer of "
+                      "another vocabulary");
   command->add_option("--lowercase", *lowercase,
                       "Of a vocab.txt: true or false");
   command->add_flag("--pieces", args->pieces, "Print pieces");
