@@ -179,6 +179,16 @@ Error hashCalibration(Recipe &recipe) {
   return Error::success();
 }
 
+bool readsTexts(const Recipe &recipe) {
+  auto isText = [](const std::string &path) {
+    return !StringRef(path).ends_with_insensitive(".npz");
+  };
+  return llvm::any_of(recipe.calibration.files, isText) ||
+         llvm::any_of(recipe.steps, [](const RecipeStep &step) {
+           return step.find("tokenizer") != nullptr;
+         });
+}
+
 Recipe withoutFolders(Recipe recipe) {
   auto strip = [](std::string &path) {
     path = llvm::sys::path::filename(path).str();
@@ -189,8 +199,10 @@ Recipe withoutFolders(Recipe recipe) {
   strip(recipe.calibration.tokenizer);
   for (RecipeStep &step : recipe.steps)
     for (RecipeOption &option : step.options)
-      if (option.name == "tokenizer") {
+      if (option.name == "tokenizer" || option.name == "output-tokenizer") {
         strip(option.values.front());
+      } else if (option.name == "corpus") {
+        llvm::for_each(option.values, strip);
       } else if (option.name == "calibration") {
         CalibrationPart part = CalibrationPart::parse(option.values.front());
         std::vector<std::string> files = part.files();

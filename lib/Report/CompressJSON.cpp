@@ -71,6 +71,20 @@ static Json evaluationJSON(const EvaluationReport &evaluation) {
   return json;
 }
 
+static Json labelsJSON(const LabelsReport &labels) {
+  auto scores = [](const Scores &of) {
+    Json json = Json::object();
+    for (auto [metric, value] : of)
+      json[metricInfo(metric).name.str()] = value;
+    return json;
+  };
+  return {{"data", labels.data},
+          {"output", labels.output},
+          {labels.pairs ? "pairs" : "texts", labels.texts},
+          {"before", scores(labels.before)},
+          {"after", scores(labels.after)}};
+}
+
 static Json componentsJSON(const std::vector<WeightComponent> &components) {
   Json json = Json::object();
   for (const WeightComponent &component : components)
@@ -117,6 +131,8 @@ std::string reportToJSON(const CompressReport &report) {
                            {"sha256", report.calibrationHash}};
   if (report.evaluation)
     json["evaluation"] = evaluationJSON(*report.evaluation);
+  if (report.labels)
+    json["labels"] = labelsJSON(*report.labels);
   for (const LatencyReport &row : report.latencies) {
     Json entry = {{"batch", row.batch}, {"sequence", row.sequence}};
     if (row.before)

@@ -75,16 +75,21 @@ def embed(run, inputs, prepared, count):
 class Fidelity:
     """Scores libraries against the uncompressed model."""
 
-    def __init__(self, model, tokenizer, pairs):
+    def __init__(self, model, tokenizer, pairs, library_tokenizer=None):
+        """`library_tokenizer`: the libraries', where the vocabulary was reduced."""
         self.pairs = read_pairs(pairs)
         sentences = [s for pair in self.pairs for s in pair[1:]]
         tokenizer = Tokenizer.from_file(need_file(tokenizer, "--tokenizer"))
-        self.prepared = list(batches(tokenizer, sentences))
+        prepared = list(batches(tokenizer, sentences))
+        self.prepared = prepared
+        if library_tokenizer:
+            own = Tokenizer.from_file(need_file(library_tokenizer, "--library-tokenizer"))
+            self.prepared = list(batches(own, sentences))
         session = onnxruntime.InferenceSession(need_file(model, "MODEL"),
                                                providers=["CPUExecutionProvider"])
         self.first = session.get_outputs()[0].name
         self.reference = embed(lambda feed: session.run([self.first], feed)[0],
-                               [i.name for i in session.get_inputs()], self.prepared,
+                               [i.name for i in session.get_inputs()], prepared,
                                len(sentences))
         self.original = self._row("f32, ONNX Runtime", model, self.reference)
 
@@ -113,9 +118,11 @@ def main():
     p.add_argument("library", nargs="+", help="made by plmc compress")
     p.add_argument("--tokenizer", required=True, help="the model's tokenizer.json")
     p.add_argument("--pairs", required=True, help="e.g. sts-dev.tsv")
+    p.add_argument("--library-tokenizer", metavar="FILE",
+                   help="the libraries' tokenizer.json, where the vocabulary was reduced")
     p.add_argument("--json", metavar="FILE", help="write the result")
     a = p.parse_args()
-    fidelity = Fidelity(a.model, a.tokenizer, a.pairs)
+    fidelity = Fidelity(a.model, a.tokenizer, a.pairs, a.library_tokenizer)
     results = [fidelity.original] + [fidelity.score(path) for path in a.library]
     rows = [["", "MB", "cosine, mean", "least", "Spearman"]]
     rows += [[r["name"], "%.1f" % (r["bytes"] / 1e6), "%.5f" % r["cosine_mean"],
