@@ -12,9 +12,6 @@
 
 namespace plmc {
 
-/// The file of the option `calibration`; an error says that it must be given.
-llvm::Expected<CalibrationSet> readCalibration(llvm::StringRef path);
-
 /// Fits weight and bias to give what the layer gave in the original model;
 /// nothing with a negative `ridge`.
 llvm::Error repair(FitLayer &layer, double ridge, mlir::SymbolTable &symbols);
