@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "EncoderLayers.h"
-#include "Repair.h"
+#include "plmc/Calibration/EncoderLayers.h"
+#include "plmc/Calibration/Repair.h"
 #include "plmc/Calibration/LinearParameters.h"
 #include "plmc/Passes/Pruning.h"
 #include "plmc/Support/Counters.h"
@@ -169,4 +169,5 @@ std::unique_ptr<Pass> plmc::createDropLayersPass() {
 void plmc::registerPruningPasses() {
   registerPass([] { return createPruneNeuronsPass(); });
   registerPass([] { return createDropLayersPass(); });
+  registerPass([] { return createPruneHeadsPass(); });
 }

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ColumnChoice.h"
 #include "Narrow.h"
-#include "NeuronChoice.h"
-#include "Repair.h"
+#include "plmc/Calibration/Repair.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "plmc/Calibration/LinearParameters.h"
 #include "plmc/Passes/Pruning.h"
@@ -82,7 +82,7 @@ llvm::Error PruneNeurons::prune(FitLayer &layer, ArrayRef<Neurons> neurons,
   if (!fitted)
     return fitted.takeError();
   auto choice =
-      plmc::chooseNeurons(*fitted, layer.statistics.hessian, kept, damping);
+      plmc::chooseColumns(*fitted, layer.statistics.hessian, kept, damping);
   if (!choice)
     return choice.takeError();
   Vector bias = layer.bias + plmc::biasChange(layer.weight, choice->weight,

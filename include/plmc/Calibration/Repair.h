@@ -1,12 +1,12 @@
-//===- Repair.h - What pruning passes share ---------------------*- C++ -*-===//
+//===- Repair.h - Fit a layer to what it gave -------------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef PLMC_PASSES_PRUNING_REPAIR_H
-#define PLMC_PASSES_PRUNING_REPAIR_H
+#ifndef PLMC_CALIBRATION_REPAIR_H
+#define PLMC_CALIBRATION_REPAIR_H
 
 #include "plmc/Calibration/LayerwiseFit.h"
 
@@ -18,4 +18,4 @@ llvm::Error repair(FitLayer &layer, double ridge, mlir::SymbolTable &symbols);
 
 } // namespace plmc
 
-#endif // PLMC_PASSES_PRUNING_REPAIR_H
+#endif // PLMC_CALIBRATION_REPAIR_H

@@ -1,11 +1,11 @@
-//===- Repair.cpp - What pruning passes share -----------------------------===//
+//===- Repair.cpp - Fit a layer to what it gave ----------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "Repair.h"
+#include "plmc/Calibration/Repair.h"
 #include "plmc/Calibration/LinearParameters.h"
 
 using namespace plmc;
