@@ -28,6 +28,7 @@ plmc::compileForHost(ModuleOp module) {
     return success();
   });
   CompileOptions options;
+  options.textInput = false;
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
   buildLoweringPipeline(pm, options);
   if (failed(pm.run(module)))

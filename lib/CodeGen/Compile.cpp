@@ -222,7 +222,8 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
   if (options.rewriteCode)
     options.rewriteCode(*llvmModule);
   auto undefined =
-      emitObject(std::move(llvmModule), targets->back(), object.path);
+      emitObject(std::move(llvmModule), targets->back(), object.path,
+                 options.textInput);
   if (!undefined)
     return undefined.takeError();
   if (kind != OutputKind::SharedLibrary)

@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "EncoderLayers.h"
-#include "Repair.h"
+#include "plmc/Calibration/EncoderLayers.h"
+#include "plmc/Calibration/Repair.h"
 #include "plmc/Calibration/LinearParameters.h"
 #include "plmc/Passes/Pruning.h"
 #include "plmc/Support/Counters.h"
@@ -35,7 +35,7 @@ private:
   leastMissed(func::FuncOp func, ArrayRef<plmc::EncoderLayer> all);
   llvm::Error runAll(func::FuncOp func);
 
-  std::vector<plmc::CalibrationBatch> batches;
+  ArrayRef<plmc::CalibrationBatch> batches;
 };
 
 /// Ops whose results nobody reads, but for what a function has to keep.
@@ -130,13 +130,11 @@ DropLayers::leastMissed(func::FuncOp func,
 }
 
 llvm::Error DropLayers::runAll(func::FuncOp func) {
-  auto set = plmc::readCalibration(calibration);
-  if (!set)
-    return set.takeError();
-  auto made = plmc::makeBatches(func, *set);
+  auto made = plmc::LayerwiseFit::create(func, calibration);
   if (!made)
     return made.takeError();
-  batches = std::move(*made);
+  plmc::LayerwiseFit &fit = **made;
+  batches = fit.calibration();
   auto all = plmc::findEncoderLayers(func);
   if (!all)
     return all.takeError();
@@ -156,31 +154,21 @@ llvm::Error DropLayers::runAll(func::FuncOp func) {
       return found.takeError();
     chosen = *found;
   }
-  auto fit = plmc::LayerwiseFit::create(func, *set);
-  if (!fit)
-    return fit.takeError();
-  (*fit)->int8Inputs = false;
+  fit.int8Inputs = false;
   dropAll(func, *all, chosen);
   for (int64_t layer : chosen)
     plmc::addCounter(getOperation(), getArgument(),
                      "layer " + std::to_string(layer) + " dropped", 1);
-  SymbolTable symbols(getOperation());
-  return (*fit)->run([&](plmc::FitLayer &layer) {
-    return plmc::repair(layer, this->fit, symbols);
+  return fit.run([&](plmc::FitLayer &layer) {
+    return plmc::repair(layer, this->fit, fit.symbolTable());
   });
 }
 
 void DropLayers::runOnOperation() {
-  auto func = getOperation().lookupSymbol<func::FuncOp>("forward");
-  if (!func || func.isExternal()) {
-    getOperation().emitError("there is no function @forward to prune");
-    return signalPassFailure();
-  }
-  if (llvm::Error error = runAll(func)) {
-    getOperation().emitError() << llvm::toString(std::move(error));
-    return signalPassFailure();
-  }
-  plmc::eraseUnusedParameters(getOperation());
+  if (failed(plmc::changeForward(
+          getOperation(), "prune",
+          [&](func::FuncOp func) { return runAll(func); })))
+    signalPassFailure();
 }
 
 std::unique_ptr<Pass> plmc::createDropLayersPass() {
@@ -190,4 +178,5 @@ std::unique_ptr<Pass> plmc::createDropLayersPass() {
 void plmc::registerPruningPasses() {
   registerPass([] { return createPruneNeuronsPass(); });
   registerPass([] { return createDropLayersPass(); });
+  registerPass([] { return createPruneHeadsPass(); });
 }
