@@ -129,9 +129,12 @@ llvm::Error PruneNeurons::runAll(func::FuncOp func) {
   if (error)
     return error;
   if (!pruned)
-    return llvm::createStringError("the model has no feed-forward layer of "
-                                   "linear, activation, linear in f32; prune "
-                                   "before weights are quantized");
+    return llvm::createStringError(
+        "the model has no feed-forward layer of linear, activation, linear in "
+        "f32, of at least " +
+        llvm::Twine((*fit)->minElements) +
+        " weights that no other layer reads; prune before weights are "
+        "quantized");
   return llvm::Error::success();
 }
 

@@ -146,11 +146,11 @@ inline std::string RandomEncoder::layer(const std::string &x,
 }
 
 inline void RandomEncoder::build() {
-  layers = pick({1, 2, 2, 3});
+  layers = pick({1, 1, 2, 2, 3});
   heads = pick({1, 2, 3, 4});
-  headSize = pick({4, 5, 8, 16});
-  hidden = coin() ? heads * headSize : pick({12, 17, 32, 64});
-  neurons = pick({11, 32, 40, 96});
+  headSize = pick({4, 5, 8, 16, 24});
+  hidden = coin() ? heads * headSize : pick({12, 17, 32, 64, 68});
+  neurons = pick({11, 40, 70, 96, 131});
   words = pick({37, 64, 90});
   biases = random.engine() % 4 != 0;
   betas = random.engine() % 4 != 0;
