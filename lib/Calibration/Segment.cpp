@@ -28,6 +28,8 @@ plmc::compileForHost(ModuleOp module) {
     return success();
   });
   CompileOptions options;
+  options.soname = "calibration"; // the same in all that are alike
+  options.reuseCode = true;
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
   buildLoweringPipeline(pm, options);
   if (failed(pm.run(module)))
