@@ -9,6 +9,7 @@
 #define PLMC_LIB_DRIVER_BUDGET_H
 
 #include "BudgetBench.h"
+#include "plmc/Report/SearchReport.h"
 #include "plmc/Driver/Compress.h"
 
 namespace plmc {
@@ -22,6 +23,7 @@ struct BudgetOutcome {
   bool met = false;
   /// "7.2 MB for 'size<7MB'": what is not met.
   std::string missed;
+  SearchReport report;
 };
 
 /// Searches for the recipe that suits --budget best. `imported` is not changed;

@@ -63,7 +63,7 @@ static Expected<Recipe> load(const CompressOptions &options) {
   if (!options.recipePath.empty())
     return readRecipe(options.recipePath);
   if (!options.preset.empty())
-    return presetRecipe(options.preset);
+    return presetRecipe(options.preset, !options.calibration.empty());
   return Recipe();
 }
 

@@ -464,6 +464,7 @@ Error Compression::searchRecipe() {
     return outcome.takeError();
   budget = std::move(*outcome);
   recipe = budget->recipe;
+  report.search = budget->report;
   return showPipeline();
 }
 

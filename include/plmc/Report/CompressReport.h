@@ -12,6 +12,7 @@
 #include "plmc/Analysis/WeightBreakdown.h"
 #include "plmc/Evaluation/Condition.h"
 #include "plmc/Evaluation/Distance.h"
+#include "plmc/Report/SearchReport.h"
 #include "plmc/Support/Counters.h"
 #include "llvm/Support/raw_ostream.h"
 #include <optional>
@@ -98,6 +99,7 @@ struct CompressReport {
   /// Where the weights' bytes are, before the first step and after the last.
   std::vector<WeightComponent> componentsBefore, componentsAfter;
   std::optional<EvaluationReport> evaluation; // nullopt: not asked for
+  std::optional<SearchReport> search;       // of --budget
   std::vector<LatencyReport> latencies;
   std::vector<ConditionReport> conditions;
   std::vector<PassRun> passes;
