@@ -32,8 +32,8 @@ plmc::scanActivations(func::FuncOp func, const CalibrationSet &set,
         break;
     }
     ArrayRef<Value> wanted = values.take_front(count);
-    if (llvm::Error error = run.advanceTo(
-            wanted.back().getDefiningOp()->getNextNode(), wanted))
+    if (llvm::Error error =
+            run.advanceTo(wanted.back().getDefiningOp()->getNextNode(), wanted))
       return error;
     for (Value value : wanted) {
       auto rows = run.rows(value);

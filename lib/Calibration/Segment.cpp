@@ -29,6 +29,8 @@ plmc::compileForHost(ModuleOp module) {
   });
   CompileOptions options;
   options.textInput = false;
+  options.soname = "calibration"; // the same in all that are alike
+  options.reuseCode = true;
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
   buildLoweringPipeline(pm, options);
   if (failed(pm.run(module)))

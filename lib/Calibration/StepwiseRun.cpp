@@ -55,16 +55,15 @@ bool StepwiseRun::isSmall(ArrayRef<Operation *> ops) const {
   return work < most;
 }
 
-using Runner =
-    std::function<llvm::Expected<std::vector<HostTensor>>(ArrayRef<HostTensor>)>;
+using Runner = std::function<llvm::Expected<std::vector<HostTensor>>(
+    ArrayRef<HostTensor>)>;
 
 /// Computes what the module does by the interpreter or by a library.
 static llvm::Expected<Runner> runnerOf(ModuleOp module, bool interpreted) {
   if (interpreted) {
     auto func = *module.getOps<func::FuncOp>().begin();
-    return [func](ArrayRef<HostTensor> inputs) {
-      return interpret(func, inputs);
-    };
+    return
+        [func](ArrayRef<HostTensor> inputs) { return interpret(func, inputs); };
   }
   auto model = compileForHost(module);
   if (!model)

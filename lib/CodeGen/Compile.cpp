@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/CodeGen/Compile.h"
+#include "CodeCache.h"
 #include "Kernels/TileProduct.h"
 #include "Link.h"
 #include "ModelTables.h"
@@ -221,9 +222,9 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
       result(unique + ".tmp");
   if (options.rewriteCode)
     options.rewriteCode(*llvmModule);
-  auto undefined =
-      emitObject(std::move(llvmModule), targets->back(), object.path,
-                 options.textInput);
+  auto emit = options.reuseCode ? emitKnownObject : emitObject;
+  auto undefined = emit(std::move(llvmModule), targets->back(), object.path,
+                        options.textInput);
   if (!undefined)
     return undefined.takeError();
   if (kind != OutputKind::SharedLibrary)

@@ -66,7 +66,9 @@ static std::string subjectOf(const Recipe &base,
                              const CompressOptions &options) {
   std::string text = versionText().str() + " " + options.input + " " +
                      std::to_string(modelBytes(options.input)) + " " +
-                     options.cpu + (options.computePadding ? " compute " : " ");
+                     options.cpu +
+                     (options.computePadding ? " compute " : " ") +
+                     options.tokenizer + " "; // its size is the library's
   for (const std::string &path : {options.input, options.evalPath})
     if (auto file = llvm::MemoryBuffer::getFile(
             path, /*IsText=*/false, /*RequiresNullTerminator=*/false))
@@ -115,6 +117,46 @@ static Error writePareto(StringRef path, const SearchResult &result,
   });
 }
 
+/// What a group loses alone is known from the model in which it alone has fewer
+/// bits.
+static std::optional<double> lossAlone(const SearchResult &result,
+                                       size_t group) {
+  const Measurement &base = result.all.front().measurement;
+  for (const MeasuredPlan &one : result.all) {
+    Plan alone = result.all.front().plan;
+    if (group >= alone.bits.size())
+      return std::nullopt;
+    alone.bits[group] = 3;
+    if (one.plan.key() == alone.key())
+      return std::max(0.0, one.measurement.cost() - base.cost());
+  }
+  return std::nullopt;
+}
+
+static SearchReport reportOf(const SearchResult &result, const Goal &goal,
+                             const Inventory &inventory, double seconds) {
+  SearchReport report;
+  for (const Condition &condition : goal.all())
+    report.conditions.push_back(condition.text);
+  report.sizeLimit = goal.sizeLimit();
+  const MeasuredPlan &best = result.all[result.best];
+  report.lossName = best.measurement.metrics.count(Metric::Cosine)
+                        ? "noise over signal, 1/cosine^2 - 1"
+                        : "divergence in nats";
+  report.met = goal.isMet(best.measurement);
+  report.interrupted = result.interrupted;
+  report.seconds = seconds;
+  for (auto [i, one] : llvm::enumerate(result.all))
+    report.points.push_back({one.measurement.fileBytes, one.measurement.cost(),
+                             one.plan.text(inventory), one.plan.calibrated,
+                             llvm::is_contained(result.pareto, i),
+                             i == result.best});
+  for (auto [i, group] : llvm::enumerate(inventory.groups))
+    report.sensitivities.push_back({group.layer, group.role, group.names,
+                                    lossAlone(result, i), best.plan.bits[i]});
+  return report;
+}
+
 Expected<BudgetOutcome>
 chooseByBudget(ModuleOp imported, const Recipe &base,
                const CompressOptions &options,
@@ -159,6 +201,7 @@ chooseByBudget(ModuleOp imported, const Recipe &base,
   outcome.recipe = std::move(*recipe);
   outcome.met = goal.isMet(best.measurement);
   outcome.missed = goal.missed(best.measurement);
+  outcome.report = reportOf(*result, goal, inventory, bench.seconds());
   return outcome;
 }
 

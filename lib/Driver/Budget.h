@@ -10,6 +10,7 @@
 
 #include "BudgetBench.h"
 #include "plmc/Driver/Compress.h"
+#include "plmc/Report/SearchReport.h"
 
 namespace plmc {
 
@@ -22,6 +23,7 @@ struct BudgetOutcome {
   bool met = false;
   /// "7.2 MB for 'size<7MB'": what is not met.
   std::string missed;
+  SearchReport report;
 };
 
 /// Searches for the recipe that suits --budget best. `imported` is not changed;

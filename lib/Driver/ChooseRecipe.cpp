@@ -63,7 +63,7 @@ static Expected<Recipe> load(const CompressOptions &options) {
   if (!options.recipePath.empty())
     return readRecipe(options.recipePath);
   if (!options.preset.empty())
-    return presetRecipe(options.preset);
+    return presetRecipe(options.preset, !options.calibration.empty());
   return Recipe();
 }
 
@@ -174,8 +174,7 @@ Error hashCalibration(Recipe &recipe) {
   for (const RecipeStep &step : recipe.steps)
     for (const RecipeOption &option : step.options)
       if (option.name == "calibration")
-        return coded(
-            CalibrationSet::read(option.values.front()).takeError());
+        return coded(CalibrationSet::read(option.values.front()).takeError());
   return Error::success();
 }
 

@@ -357,8 +357,8 @@ Error Compression::emit() {
 /// The files of this run that make up the result.
 std::vector<std::string> Compression::outputFiles() const {
   std::vector<std::string> files = {written};
-  // Large weights lie beside an ONNX model (see exportONNX). Within it they take
-  // at least half of what they take here: bytes may become 4 bits.
+  // Large weights lie beside an ONNX model (see exportONNX). Within it they
+  // take at least half of what they take here: bytes may become 4 bits.
   if (format == OutputFormat::ONNX &&
       fileBytes(written) < uint64_t(report.after.parameterBytes) / 2)
     files.push_back(written + ".data");
@@ -475,6 +475,7 @@ Error Compression::searchRecipe() {
     return outcome.takeError();
   budget = std::move(*outcome);
   recipe = budget->recipe;
+  report.search = budget->report;
   return showPipeline();
 }
 

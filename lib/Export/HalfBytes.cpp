@@ -8,10 +8,11 @@
 // In plm a weight of few bits is a parameter of bytes, and its plm.dequantize
 // promises that the values are small. ONNX has the types INT4 and UINT4 for it,
 // two numbers a byte, which only DequantizeLinear takes, and which values and
-// zero points must have together. So it is decided for all that hang together: a
-// parameter that anything else reads, or whose values are not small, keeps its
-// bytes, and so do the others of each plm.dequantize that reads it. Operations
-// and parameters are the two sides of a graph through which that spreads.
+// zero points must have together. So it is decided for all that hang together:
+// a parameter that anything else reads, or whose values are not small, keeps
+// its bytes, and so do the others of each plm.dequantize that reads it.
+// Operations and parameters are the two sides of a graph through which that
+// spreads.
 //
 // ONNX Runtime has no types of 3 and 2 bits: these are written in 4.
 //

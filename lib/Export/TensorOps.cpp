@@ -82,8 +82,8 @@ std::string zeroPoint(Writer &w, Value scale, DType dtype,
   if (type.getRank() == 0 && !halfBytes)
     return w.scalar(0, dtype);
   int64_t count = type.hasStaticShape() ? type.getNumElements() : 0;
-  Initializer zeros{w.freshName("zero_point"), dtype, {}, {}, nullptr,
-                    halfBytes};
+  Initializer zeros{
+      w.freshName("zero_point"), dtype, {}, {}, nullptr, halfBytes};
   zeros.shape.assign(type.getShape().begin(), type.getShape().end());
   zeros.own(std::vector<char>(halfBytes ? (count + 1) / 2
                                         : count * dtypeSize(dtype)));

@@ -3,7 +3,7 @@
 string(REPLACE "," ";" FILES "${FILES}")
 set(text "")
 foreach(file ${FILES})
-  get_filename_component(name ${file} NAME_WE)
+  get_filename_component(name ${file} NAME_WLE)
   file(READ ${file} yaml)
   string(APPEND text "{\"${name}\", R\"yaml(${yaml})yaml\"},\n")
 endforeach()

@@ -26,7 +26,8 @@ static constexpr Preset presets[] = {
 std::vector<std::string> presetNames() {
   std::vector<std::string> names;
   for (const Preset &preset : presets)
-    names.push_back(preset.name.str());
+    if (!preset.name.contains('.'))
+      names.push_back(preset.name.str());
   return names;
 }
 
@@ -37,9 +38,12 @@ StringRef presetText(StringRef name) {
   return "";
 }
 
-llvm::Expected<Recipe> presetRecipe(StringRef name) {
+llvm::Expected<Recipe> presetRecipe(StringRef name, bool calibrated) {
   StringRef text = presetText(name);
-  if (text.empty())
+  if (StringRef better = presetText((name + ".calibrated").str());
+      calibrated && !better.empty())
+    text = better;
+  if (text.empty() || name.contains('.'))
     return recipeError({("--preset=" + name).str(), true},
                        "known are " + llvm::join(presetNames(), ", "));
   return parseRecipe(text, ("preset '" + name + "'").str());

@@ -28,7 +28,7 @@ table{border-collapse:collapse;margin:.7em 0}
 th,td{padding:.2em .8em;text-align:left;border-bottom:1px solid #e4e4e4;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 code,pre{font:13px/1.4 ui-monospace,monospace}pre{background:#f4f4f4;padding:.8em;overflow-x:auto}
-.bad{color:#b00020;font-weight:bold}.note{color:#666}svg{max-width:100%;height:auto}
+.bad{color:#b00020;font-weight:bold}.note{color:#666}.heat td{text-align:right;font-variant-numeric:tabular-nums}svg{max-width:100%;height:auto}
 @media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}pre{background:#262626}th,td{border-color:#333}.bad{color:#ff7a8a}.note{color:#999}}
 )";
 
@@ -334,6 +334,8 @@ std::string Page::write() {
   steps();
   evaluation();
   labels();
+  if (report.search)
+    os << searchToHTML(*report.search);
   latencies();
   provenance();
   os << "</body></html>\n";

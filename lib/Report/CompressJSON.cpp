@@ -93,6 +93,28 @@ static Json componentsJSON(const std::vector<WeightComponent> &components) {
   return json;
 }
 
+static Json searchJSON(const SearchReport &search) {
+  Json json = {{"budget", search.conditions},       {"met", search.met},
+               {"interrupted", search.interrupted}, {"seconds", search.seconds},
+               {"loss", search.lossName},           {"points", Json::array()},
+               {"sensitivities", Json::array()}};
+  for (const SearchReport::Point &point : search.points)
+    json["points"].push_back({{"size", point.bytes},
+                              {"loss", numberOrNull(point.loss)},
+                              {"plan", point.plan},
+                              {"calibrated", point.calibrated},
+                              {"onFront", point.onFront},
+                              {"chosen", point.chosen}});
+  for (const SearchReport::Sensitivity &one : search.sensitivities)
+    json["sensitivities"].push_back(
+        {{"layer", one.layer},
+         {"role", one.role},
+         {"weights", one.weights},
+         {"loss", one.loss ? numberOrNull(*one.loss) : Json()},
+         {"bits", one.bits}});
+  return json;
+}
+
 static Json stepJSON(const StepReport &step) {
   auto sizesOf = [](const ModelSummary &summary, int64_t bytes) -> Json {
     return {{"parameters", summary.parameters},
@@ -133,6 +155,8 @@ std::string reportToJSON(const CompressReport &report) {
     json["evaluation"] = evaluationJSON(*report.evaluation);
   if (report.labels)
     json["labels"] = labelsJSON(*report.labels);
+  if (report.search)
+    json["search"] = searchJSON(*report.search);
   for (const LatencyReport &row : report.latencies) {
     Json entry = {{"batch", row.batch}, {"sequence", row.sequence}};
     if (row.before)

@@ -9,13 +9,14 @@
 #include "plmc/Search/Knapsack.h"
 #include <cmath>
 #include <numeric>
+#include <set>
 
 namespace plmc {
 
 /// What is left of the cost of rounding to 3 bits when weights are calibrated
 /// and have 4, 3 or 2: where the factors begin. As found on a sentence encoder.
 static double priorOf(int64_t bits) {
-  return bits == 4 ? 0.08 : bits == 3 ? 0.35 : bits == 2 ? 2.0 : 0;
+  return bits == 4 ? 0.07 : bits == 3 ? 0.22 : bits == 2 ? 1.0 : 0;
 }
 
 /// Likewise of scales that more weights share.
@@ -25,9 +26,18 @@ static double priorOfGroupSize(int64_t size) {
 
 /// Of a share of the neurons that stays.
 static double priorOfNeurons(double keep) {
-  return keep >= 1 ? 0 : 0.2 * std::pow(1 - keep, 1.5) / std::pow(keep, 0.5);
+  return keep >= 1 ? 0 : 0.33 * std::pow(1 - keep, 1.5) / std::pow(keep, 0.5);
 }
-constexpr double priorOfLayer = 0.25;
+constexpr double priorOfLayer = 0.12;
+
+/// The code that a further number of bits takes in the library.
+constexpr double bytesOfKind = 30e3;
+
+/// How many numbers of bits there are beside the first.
+static int64_t furtherKinds(const Plan &plan) {
+  std::set<int64_t> kinds(plan.bits.begin(), plan.bits.end());
+  return std::max<int64_t>(int64_t(kinds.size()) - 1, 0);
+}
 
 CostModel::CostModel(const Inventory &inventory, Measurement base)
     : inventory(inventory), base(std::move(base)),
@@ -117,17 +127,22 @@ double CostModel::bytesBeside(const Plan &plan) const {
   return bytes;
 }
 
+/// All but what is learnt from built plans.
+double CostModel::bytesByArithmetic(const Plan &plan) const {
+  double bytes = bytesBeside(plan) + double(furtherKinds(plan)) * bytesOfKind;
+  for (size_t i = 0; i < inventory.groups.size(); ++i)
+    bytes += elementsLeft(inventory, i, plan) *
+             bytesPerElement(plan.bits[i], plan.groupSize);
+  return bytes;
+}
+
 /// What built plans were larger than predicted: those of the same shape, else
 /// all, on average.
 double CostModel::correction(const Plan &plan) const {
   double like = 0, all = 0;
   size_t likeCount = 0;
   for (const Built &one : built) {
-    double predicted = bytesBeside(one.plan);
-    for (size_t i = 0; i < inventory.groups.size(); ++i)
-      predicted += elementsLeft(inventory, i, one.plan) *
-                   bytesPerElement(one.plan.bits[i], one.plan.groupSize);
-    double difference = one.bytes - predicted;
+    double difference = one.bytes - bytesByArithmetic(one.plan);
     all += difference;
     if (one.plan.keep == plan.keep && one.plan.dropped == plan.dropped &&
         one.plan.groupSize == plan.groupSize) {
@@ -141,16 +156,34 @@ double CostModel::correction(const Plan &plan) const {
 }
 
 int64_t CostModel::bytes(const Plan &plan) const {
-  double bytes = bytesBeside(plan) + correction(plan);
-  for (size_t i = 0; i < inventory.groups.size(); ++i)
-    bytes += elementsLeft(inventory, i, plan) *
-             bytesPerElement(plan.bits[i], plan.groupSize);
-  return int64_t(bytes);
+  return int64_t(bytesByArithmetic(plan) + correction(plan));
 }
 
+/// Every number of bits needs code of its own, which the knapsack cannot know:
+/// it is asked for each set of neighbouring numbers.
 bool CostModel::chooseBits(Plan &plan, int64_t limit) const {
-  double left = double(limit) - bytesBeside(plan) - correction(plan);
   static constexpr int64_t choices[] = {8, 4, 3, 2};
+  double left = double(limit) - bytesBeside(plan) - correction(plan);
+  std::optional<double> least;
+  Plan best;
+  for (size_t first = 0; first < std::size(choices); ++first)
+    for (size_t count = 1; first + count <= std::size(choices); ++count) {
+      Plan chosen = plan;
+      if (!chooseAmong(chosen, llvm::ArrayRef(choices).slice(first, count),
+                       left - double(count - 1) * bytesOfKind))
+        continue;
+      if (double cost = this->cost(chosen); !least || cost < *least) {
+        least = cost;
+        best = std::move(chosen);
+      }
+    }
+  if (least)
+    plan = std::move(best);
+  return least.has_value();
+}
+
+bool CostModel::chooseAmong(Plan &plan, llvm::ArrayRef<int64_t> choices,
+                            double left) const {
   std::vector<KnapsackGroup> groups;
   double most = 0;
   for (size_t i = 0; i < inventory.groups.size(); ++i) {
@@ -165,8 +198,11 @@ bool CostModel::chooseBits(Plan &plan, int64_t limit) const {
     most += double(group.front().bytes);
     groups.push_back(std::move(group));
   }
-  int64_t room = int64_t(std::min(left, most + 1));
-  auto chosen = solveKnapsack(groups, room, std::max<int64_t>(1, room / 4096));
+  // What is rounded up of each group has to have room, too.
+  int64_t unit = std::max<int64_t>(1, int64_t(std::min(left, most) / 4096));
+  int64_t room = int64_t(std::min(
+      left, most + double(unit) * double(inventory.groups.size() + 1)));
+  auto chosen = solveKnapsack(groups, room, unit);
   if (!chosen)
     return false;
   for (size_t i = 0; i < plan.bits.size(); ++i)

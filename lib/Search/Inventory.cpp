@@ -24,6 +24,30 @@ static bool isFeedForward(plm::LinearOp op) {
   return op->hasOneUse() && isa<plm::ActivationOp>(*op->user_begin());
 }
 
+/// An operand of attention.
+static bool feedsAttention(plm::LinearOp op) {
+  return llvm::any_of(op->getUsers(), [](Operation *user) {
+    return isa<plm::AttentionOp>(user);
+  });
+}
+
+static std::string roleOf(plm::LinearOp op, bool feedForward) {
+  if (feedForward)
+    return op.getInput().getDefiningOp<plm::ActivationOp>()
+               ? "feed-forward down"
+               : "feed-forward up";
+  if (feedsAttention(op))
+    return "attention in";
+  return op.getInput().getDefiningOp<plm::AttentionOp>() ? "attention out"
+                                                         : "other";
+}
+
+std::string Inventory::nameOf(size_t group) const {
+  const MatrixGroup &one = groups[group];
+  return one.layer < 0 ? one.role + " weights"
+                       : "layer " + std::to_string(one.layer) + ", " + one.role;
+}
+
 Inventory takeInventory(ModuleOp module) {
   Inventory result;
   auto func = module.lookupSymbol<func::FuncOp>("forward");
@@ -54,6 +78,9 @@ Inventory takeInventory(ModuleOp module) {
     group.names.push_back(weight.getSymName().str());
     group.elements += type.getNumElements();
     group.feedForward = feedForward;
+    group.role = roleOf(op, feedForward);
+    // What goes into attention stands before the one that counts its layer.
+    group.layer = result.layers - (group.role == "attention in" ? 0 : 1);
     if (feedForward && !op.getInput().getDefiningOp<plm::ActivationOp>())
       result.feedForwardWidth =
           std::max(result.feedForwardWidth,

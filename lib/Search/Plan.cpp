@@ -38,8 +38,8 @@ std::vector<TableChoice> tableChoices(const Inventory &inventory) {
       result.push_back({8, rank, sub});
   };
   add(0, 4);
-  // 256, 192, 128 and 96 of 384 columns.
-  for (int64_t part : {8, 6, 4, 3})
+  // 256, 224, ... 96 of 384 columns.
+  for (int64_t part : {8, 7, 6, 5, 4, 3})
     if (width % 48 == 0)
       add(width * part / 12, 4);
   add(0, 8);
@@ -76,6 +76,13 @@ std::string Plan::text(const Inventory &inventory) const {
     text += "; " + number(keep * 100, 0) + " % of neurons";
   if (dropped)
     text += "; " + std::to_string(dropped) + " layer dropped";
+  // What one group costs is measured with that alone changed.
+  auto differs = [](int64_t b) { return b != 8; };
+  if (!calibrated && llvm::count_if(bits, differs) == 1) {
+    size_t group = llvm::find_if(bits, differs) - bits.begin();
+    return text + "; " + inventory.nameOf(group) + " in " +
+           std::to_string(bits[group]) + " bits, rounded";
+  }
   return text + "; weights in " + number(meanBits(inventory, *this), 2) +
          " bits" + (calibrated ? "" : ", rounded");
 }
@@ -114,10 +121,14 @@ static std::string expressionFor(StringRef name) {
   return text;
 }
 
-/// "4:^(a|b)(_[0-9]+)*$;2:..." for all weights that do not have 8 bits.
-static std::string mixedBits(const Inventory &inventory, const Plan &plan) {
+/// "4:^(a|b)(_[0-9]+)*$;2:..." for all weights that do not have the bits of the
+/// others.
+static std::string mixedBits(const Inventory &inventory, const Plan &plan,
+                             int64_t others) {
   std::string text;
   for (int64_t bits : {4, 3, 2}) {
+    if (bits == others)
+      continue;
     std::string names;
     for (auto [group, chosen] : llvm::zip(inventory.groups, plan.bits))
       if (chosen == bits)
@@ -153,10 +164,14 @@ Recipe planRecipe(const Recipe &base, const Inventory &inventory,
   if (!plan.calibrated ||
       llvm::any_of(plan.bits, [](int64_t b) { return b != 8; })) {
     RecipeStep &quantize = add("quantize");
-    // What the plan does not name is small.
-    set(quantize, "bits", "8");
+    // What the plan does not name is small, but would need code of its own for
+    // other bits.
+    int64_t most = plan.calibrated && !plan.bits.empty()
+                       ? *llvm::max_element(plan.bits)
+                       : 8;
+    set(quantize, "bits", std::to_string(most));
     set(quantize, "group-size", std::to_string(plan.groupSize));
-    if (std::string mixed = mixedBits(inventory, plan); !mixed.empty())
+    if (std::string mixed = mixedBits(inventory, plan, most); !mixed.empty())
       set(quantize, "mixed", mixed);
     if (!plan.calibrated)
       set(quantize, "method", "rtn");

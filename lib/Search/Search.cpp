@@ -22,6 +22,7 @@
 #include "llvm/ADT/StringSet.h"
 #include <cmath>
 #include <limits>
+#include <set>
 
 using llvm::Error;
 using llvm::Expected;
@@ -32,6 +33,9 @@ namespace {
 
 /// What the first stage may take of the time: calibrated plans gain more.
 constexpr double firstShare = 0.4;
+
+/// Plans that are built to see what neurons and layers cost.
+constexpr size_t exploring = 3;
 
 class Searcher {
 public:
@@ -48,7 +52,7 @@ private:
   const Measurement *measure(const Plan &plan);
   void measureChoices();
   void build();
-  std::optional<Plan> nextPlan();
+  std::optional<Plan> nextPlan(bool explore);
   bool fit(Plan &plan) const;
   void findPareto();
 
@@ -59,6 +63,7 @@ private:
   SearchResult result;
   std::optional<CostModel> model;
   llvm::StringSet<> tried;
+  std::set<std::pair<double, int64_t>> builtShapes; // neurons kept, layers gone
   double mostWork = std::numeric_limits<double>::infinity();
   std::string problem; // of the last plan that could not be built
 };
@@ -159,8 +164,9 @@ bool Searcher::fit(Plan &plan) const {
   return found;
 }
 
-/// The unbuilt plan that is predicted best; nullopt where none fits.
-std::optional<Plan> Searcher::nextPlan() {
+/// The unbuilt plan that is predicted best; nullopt where none fits. With
+/// `explore` only of those whose layers and neurons have not been tried.
+std::optional<Plan> Searcher::nextPlan(bool explore) {
   bool bySize = !goal.boundsResources();
   std::optional<Plan> best;
   double bestScore = 0;
@@ -172,6 +178,8 @@ std::optional<Plan> Searcher::nextPlan() {
       for (int64_t dropped : {0, 1})
         for (int64_t groupSize : {64, 128, 0}) {
           if (dropped && inventory.layers < 4)
+            continue;
+          if (explore && builtShapes.count({keep, dropped}))
             continue;
           Plan plan = basePlan(inventory);
           plan.table = table;
@@ -220,19 +228,32 @@ void Searcher::build() {
     if (bench.interrupted() ||
         (count && bench.seconds() + longest > limits.seconds))
       return;
-    std::optional<Plan> plan = nextPlan();
+    const MeasuredPlan &best = result.all[result.best];
+    bool met = goal.isMet(best.measurement);
+    // What neurons and layers cost beside few bits is known least: the first
+    // few plans differ in these, unless one is far from being the best.
+    std::optional<Plan> plan = nextPlan(/*explore=*/count < exploring);
+    bool explores = plan && count > 0 && count < exploring;
+    if (explores && met &&
+        (goal.boundsResources()
+             ? model->cost(*plan) > 1.3 * best.measurement.cost()
+             : double(model->bytes(*plan)) >
+                   1.2 * double(best.measurement.fileBytes))) {
+      explores = false;
+      plan.reset();
+    }
+    if (!plan)
+      plan = nextPlan(/*explore=*/false);
     if (!plan && count == 0)
       plan = smallestPlan(inventory, *model);
     if (!plan || tried.contains(plan->key()))
       return;
-    const MeasuredPlan &best = result.all[result.best];
-    bool met = goal.isMet(best.measurement);
     double predicted = model->cost(*plan);
     // Nothing better is in sight, twice.
     bool better = !goal.boundsResources()
                       ? model->bytes(*plan) < best.measurement.fileBytes
                       : predicted < best.measurement.cost();
-    idle = better || !met ? 0 : idle + 1;
+    idle = better || !met || explores ? 0 : idle + 1;
     if (idle == 2)
       return;
     bench.progress("next: " + plan->text(inventory) + ", predicted " +
@@ -245,6 +266,7 @@ void Searcher::build() {
       ++failures;
       continue;
     }
+    builtShapes.insert({plan->keep, plan->dropped});
     if (!goal.isWorkMet(*measured))
       mostWork = std::min(mostWork, 0.98 * workOf(inventory, *plan));
     model->addBuilt(*plan, *measured);

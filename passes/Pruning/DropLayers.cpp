@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Calibration/EncoderLayers.h"
-#include "plmc/Calibration/Repair.h"
 #include "plmc/Calibration/LinearParameters.h"
+#include "plmc/Calibration/Repair.h"
 #include "plmc/Passes/Pruning.h"
 #include "plmc/Support/Counters.h"
 
@@ -86,8 +86,7 @@ void DropLayers::dropAll(func::FuncOp func,
 /// One after another, the layer without which the last hidden state is nearest
 /// to what it was.
 llvm::Expected<std::vector<int64_t>>
-DropLayers::leastMissed(func::FuncOp func,
-                        ArrayRef<plmc::EncoderLayer> all) {
+DropLayers::leastMissed(func::FuncOp func, ArrayRef<plmc::EncoderLayer> all) {
   if (count < 1 || count >= int64_t(all.size()))
     return llvm::createStringError(
         "count=" + llvm::Twine(count.getValue()) + ": the model has " +
@@ -121,8 +120,9 @@ DropLayers::leastMissed(func::FuncOp func,
       }
     }
     if (best < 0)
-      return llvm::createStringError("the hidden states on the calibration data "
-                                     "are not finite");
+      return llvm::createStringError(
+          "the hidden states on the calibration data "
+          "are not finite");
     chosen.push_back(best);
   }
   llvm::sort(chosen);
@@ -165,9 +165,9 @@ llvm::Error DropLayers::runAll(func::FuncOp func) {
 }
 
 void DropLayers::runOnOperation() {
-  if (failed(plmc::changeForward(
-          getOperation(), "prune",
-          [&](func::FuncOp func) { return runAll(func); })))
+  if (failed(
+          plmc::changeForward(getOperation(), "prune",
+                              [&](func::FuncOp func) { return runAll(func); })))
     signalPassFailure();
 }
 

@@ -177,8 +177,7 @@ llvm::Error PruneHeads::prune(FitLayer &layer, ArrayRef<AttentionOp> attentions,
   for (int i = 0; i < 3; ++i) {
     SmallVector<LinearOp> projections;
     for (AttentionOp attention : attentions)
-      projections.push_back(
-          attention->getOperand(i).getDefiningOp<LinearOp>());
+      projections.push_back(attention->getOperand(i).getDefiningOp<LinearOp>());
     auto type = cast<RankedTensorType>(projections.front().getType());
     int64_t width = type.getShape().back() / all;
     SmallVector<int64_t> columns;

@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A value has some ten million numbers in a calibration set. A histogram of a few
-// thousand steps stands for them: two passes over the numbers, and then every
-// range that is tried costs the steps of the histogram.
+// A value has some ten million numbers in a calibration set. A histogram of a
+// few thousand steps stands for them: two passes over the numbers, and then
+// every range that is tried costs the steps of the histogram.
 //
 //===----------------------------------------------------------------------===//
 
@@ -69,8 +69,8 @@ static double squaredError(const Histogram &histogram,
     if (!histogram.numbers[i])
       continue;
     float x = histogram.middle(i);
-    float code = std::clamp(std::nearbyint(x / scale.scale) + scale.zero,
-                            -128.f, 127.f);
+    float code =
+        std::clamp(std::nearbyint(x / scale.scale) + scale.zero, -128.f, 127.f);
     double difference = (code - scale.zero) * scale.scale - x;
     sum += histogram.numbers[i] * difference * difference;
   }

@@ -6,15 +6,16 @@
 //===----------------------------------------------------------------------===//
 //
 // The columns of a value X are divided by numbers s, and the weights of all
-// layers that read it multiplied by them: X W = (X / s) (s W). What makes X must
-// be able to take the division without work at run time: a norm's gain and
+// layers that read it multiplied by them: X W = (X / s) (s W). What makes X
+// must be able to take the division without work at run time: a norm's gain and
 // shift, or the weight and bias of a layer whose output reaches X through
 // nothing but the averaging of attention or a ReLU, which let factors pass.
 //
 // The numbers are powers of two. Dividing and multiplying by those is exact, so
 // the model gives the same bits as before in f32, and whatever quantization
 // gains or loses by it is not mixed up with rounding of the move itself. A
-// factor that is off by up to the square root of 2 hardly matters to SmoothQuant.
+// factor that is off by up to the square root of 2 hardly matters to
+// SmoothQuant.
 //
 //===----------------------------------------------------------------------===//
 
@@ -67,8 +68,8 @@ private:
 
 /// What a norm or a bias adds or multiplies with: stored in the model.
 bool isStored(Value value) {
-  return !value || isa_and_present<GetParameterOp, ConstantOp>(
-                       value.getDefiningOp());
+  return !value ||
+         isa_and_present<GetParameterOp, ConstantOp>(value.getDefiningOp());
 }
 
 bool isF32(Value value) {
@@ -163,14 +164,15 @@ llvm::Error SmoothActivations::move(Site &site, const Matrix &rows) {
   for (int64_t i = 0; i < width; ++i)
     if (range[i] > 0 && most[i] > 0 && std::isfinite(range[i]) &&
         std::isfinite(most[i]))
-      exponents[i] = alpha * std::log2(range[i]) -
-                     (1 - alpha) * std::log2(most[i]);
+      exponents[i] =
+          alpha * std::log2(range[i]) - (1 - alpha) * std::log2(most[i]);
   // The factors that all columns have in common change nothing.
   float middle = exponents.mean();
   Vector factors(width);
   for (int64_t i = 0; i < width; ++i)
     factors[i] = std::ldexp(
-        1.0f, int(std::clamp(std::nearbyint(exponents[i] - middle), -8.f, 8.f)));
+        1.0f,
+        int(std::clamp(std::nearbyint(exponents[i] - middle), -8.f, 8.f)));
   if (site.norm) {
     divideNorm(site, factors);
   } else {
@@ -216,8 +218,8 @@ llvm::Error SmoothActivations::runAll(func::FuncOp func) {
     return set.takeError();
   // Ranges first: they are those of the model as it is.
   std::vector<Matrix> ranges;
-  if (llvm::Error error = plmc::scanActivations(
-          func, *set, values, [&](Value, Matrix &rows) {
+  if (llvm::Error error =
+          plmc::scanActivations(func, *set, values, [&](Value, Matrix &rows) {
             ranges.push_back(rows.cwiseAbs().colwise().maxCoeff());
             return llvm::Error::success();
           }))

@@ -6,9 +6,10 @@
 //===----------------------------------------------------------------------===//
 //
 // A product in int8 finds the range of each token while the model runs. Here it
-// gets a plm.quantize and a plm.dequantize with one scale for all tokens instead,
-// in the form in which other tools write quantized models: exported as ONNX, the
-// result is standard QDQ, and code generation has integer kernels for it.
+// gets a plm.quantize and a plm.dequantize with one scale for all tokens
+// instead, in the form in which other tools write quantized models: exported as
+// ONNX, the result is standard QDQ, and code generation has integer kernels for
+// it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -42,8 +43,9 @@ private:
   llvm::Error runAll(func::FuncOp func);
 };
 
-/// The integer product with a given scale wants one for each output, and nothing
-/// else: groups and zero points would need the sum of the codes of a block.
+/// The integer product with a given scale wants one for each output, and
+/// nothing else: groups and zero points would need the sum of the codes of a
+/// block.
 bool suits(LinearOp op) {
   auto weight = op.getWeight().getDefiningOp<DequantizeOp>();
   return op.getPrecision() == Precision::Int8 && weight &&
@@ -62,13 +64,15 @@ Value quantized(Value value, const plmc::ActivationScale &chosen) {
     return ConstantOp::create(builder, loc, type,
                               DenseElementsAttr::get(type, attr));
   };
-  Value scale = number(builder.getF32Type(), builder.getF32FloatAttr(chosen.scale));
-  Value zero = number(builder.getI8Type(), builder.getI8IntegerAttr(chosen.zero));
-  Value codes = QuantizeOp::create(
-      builder, loc,
-      RankedTensorType::get(type.getShape(), builder.getI8Type(),
-                            type.getEncoding()),
-      value, scale, zero, /*axis=*/0);
+  Value scale =
+      number(builder.getF32Type(), builder.getF32FloatAttr(chosen.scale));
+  Value zero =
+      number(builder.getI8Type(), builder.getI8IntegerAttr(chosen.zero));
+  Value codes = QuantizeOp::create(builder, loc,
+                                   RankedTensorType::get(type.getShape(),
+                                                         builder.getI8Type(),
+                                                         type.getEncoding()),
+                                   value, scale, zero, /*axis=*/0);
   return DequantizeOp::create(builder, loc, type, codes, scale, zero);
 }
 

@@ -19,8 +19,8 @@ double squaredError(const Matrix &values, const ActivationScale &scale) {
   double sum = 0;
   for (int64_t i = 0; i < values.size(); ++i) {
     float x = values.data()[i];
-    float code = std::clamp(std::nearbyint(x / scale.scale) + scale.zero,
-                            -128.f, 127.f);
+    float code =
+        std::clamp(std::nearbyint(x / scale.scale) + scale.zero, -128.f, 127.f);
     sum += std::pow((code - scale.zero) * scale.scale - x, 2);
   }
   return sum;
@@ -70,8 +70,7 @@ TEST_F(ActivationScales, RangesAreChosenAsTheyShould) {
   Matrix values = Eigen::Map<Matrix>(numbers.as<float>(), 200, 50);
   values(7, 7) = 60; // one in ten thousand
   values(8, 8) = NAN;
-  ActivationScale all =
-      chooseActivationScale(values, RangeMethod::MinMax, 100);
+  ActivationScale all = chooseActivationScale(values, RangeMethod::MinMax, 100);
   float least = 0;
   for (int64_t i = 0; i < values.size(); ++i)
     least = std::min(least, values.data()[i]); // NaN compares false
@@ -92,9 +91,9 @@ TEST_F(ActivationScales, RangesAreChosenAsTheyShould) {
   EXPECT_GT(none.scale, 0);
   for (RangeMethod method : {RangeMethod::MinMax, RangeMethod::Percentile,
                              RangeMethod::SquaredError})
-    EXPECT_EQ(chooseActivationScale(Matrix::Constant(2, 2, 3.0f), method, 99)
-                  .zero,
-              -128);
+    EXPECT_EQ(
+        chooseActivationScale(Matrix::Constant(2, 2, 3.0f), method, 99).zero,
+        -128);
 }
 
 /// The same bits in f32, with other weights; and less is lost in int8, where a
@@ -109,8 +108,8 @@ TEST_F(ActivationScales, SmoothingIsExactAndHelps) {
     SCOPED_TRACE("model " + std::to_string(seed));
     model.writeCalibration(path, 12);
     auto original = run(model.text, "canonicalize");
-    auto smooth = run(model.text,
-                      "plm-smooth-activations{calibration=" + path + "}");
+    auto smooth =
+        run(model.text, "plm-smooth-activations{calibration=" + path + "}");
     std::string before, after;
     llvm::raw_string_ostream(before) << *original;
     llvm::raw_string_ostream(after) << *smooth;
@@ -153,8 +152,8 @@ TEST_F(ActivationScales, SmoothingIsExactAndHelps) {
   std::string precision = "plm-set-precision{precision=int8 min-elements=0}";
   auto original = run(text, "canonicalize");
   auto plain = run(text, precision);
-  auto smooth =
-      run(text, "plm-smooth-activations{calibration=" + path + "}," + precision);
+  auto smooth = run(text, "plm-smooth-activations{calibration=" + path + "}," +
+                              precision);
   HostTensor want = outputOf(*original, model);
   EXPECT_LT(distance(want, outputOf(*smooth, model)),
             distance(want, outputOf(*plain, model)) / 2);

@@ -11,8 +11,8 @@
 // library with the same values. Steps that call themselves exact must be. And
 // so for any two, one after the other, in both orders.
 //
-// PLMC_PROPERTY_ROUNDS=N tries N times as many models; a failure names the model
-// and the passes.
+// PLMC_PROPERTY_ROUNDS=N tries N times as many models; a failure names the
+// model and the passes.
 //
 // A new step is tested as soon as it is in Steps.def; without a line in
 // `randomOptions` it runs with its default options.
@@ -97,8 +97,7 @@ std::string randomOptions(llvm::StringRef pass, const RandomEncoder &model,
            one({"bits=8", "bits=4", "bits=4 grid=asymmetric group-size=32",
                 "bits=3", "bits=3 group-size=32", "bits=2 grid=symmetric",
                 "bits=2 mixed=8:l0;0:d$", "bits=4 method=rtn",
-                "bits=3 method=rtn group-size=64", "bits=4 fit=-1",
-                "bits=5"});
+                "bits=3 method=rtn group-size=64", "bits=4 fit=-1", "bits=5"});
   if (pass == "plm-set-precision")
     return "min-elements=0 precision=" +
            one({"f32", "bf16", "int8", "int4", "int4 group-size=32",
@@ -114,8 +113,7 @@ std::string randomOptions(llvm::StringRef pass, const RandomEncoder &model,
 }
 
 std::string PassProperty::pipeline(const StepInfo &step,
-                                   const RandomEncoder &model,
-                                   Random &random) {
+                                   const RandomEncoder &model, Random &random) {
   std::string options = randomOptions(step.pass, model, random);
   for (const StepOption &option : passOptions(step.pass))
     if (option.name == "calibration")

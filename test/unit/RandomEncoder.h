@@ -161,10 +161,10 @@ inline void RandomEncoder::build() {
   pooled = !tied && coin();
   activation = coin() ? "gelu" : coin() ? "relu" : "gelu_tanh";
   std::string table = read("word", {words, hidden}, 1);
-  std::string x = emit(llvm::formatv("plm.embedding %ids, {0} : (!ids, {1}) -> "
-                                     "{2}",
-                                     table, tensor({words, hidden}),
-                                     tokens(hidden)));
+  std::string x =
+      emit(llvm::formatv("plm.embedding %ids, {0} : (!ids, {1}) -> "
+                         "{2}",
+                         table, tensor({words, hidden}), tokens(hidden)));
   if (coin()) {
     std::string positions = read("position", {40, hidden}, 0.3f);
     std::string type = llvm::formatv(
@@ -191,8 +191,8 @@ inline void RandomEncoder::build() {
                            x, table, tokens(hidden), tensor({words, hidden}),
                            type));
   } else if (pooled) {
-    moreType = llvm::formatv("tensor<?x{0}xf32, #plm.dims<\"b\", \"{0}\">>",
-                             hidden);
+    moreType =
+        llvm::formatv("tensor<?x{0}xf32, #plm.dims<\"b\", \"{0}\">>", hidden);
     moreName = "sentence_embedding";
     more = emit(llvm::formatv("plm.pool mean {0} mask %mask : ({1}, !ids) -> "
                               "{2}",

@@ -259,12 +259,19 @@ TEST_F(RecipeTest, HostileTexts) {
 TEST_F(RecipeTest, PresetsAreWhole) {
   EXPECT_EQ(presetNames(),
             (std::vector<std::string>{"fast", "small", "tiny", "extreme"}));
-  for (const std::string &name : presetNames()) {
-    llvm::Expected<Recipe> recipe = presetRecipe(name);
-    ASSERT_TRUE(bool(recipe)) << llvm::toString(recipe.takeError());
-    EXPECT_EQ(llvm::toString(completeRecipe(*recipe)), "");
-    EXPECT_FALSE(recipe->steps.empty());
-  }
+  for (const std::string &name : presetNames())
+    for (bool calibrated : {false, true}) {
+      llvm::Expected<Recipe> recipe = presetRecipe(name, calibrated);
+      ASSERT_TRUE(bool(recipe)) << llvm::toString(recipe.takeError());
+      EXPECT_EQ(llvm::toString(completeRecipe(*recipe)), "");
+      EXPECT_FALSE(recipe->steps.empty());
+      // Where there is no data, no step may ask for some.
+      for (const RecipeStep &step : recipe->steps)
+        EXPECT_TRUE(calibrated || step.name == "set-precision") << name;
+    }
+  llvm::Expected<Recipe> unknown = presetRecipe("small.calibrated");
+  EXPECT_NE(llvm::toString(unknown.takeError()).find("fast, small"),
+            std::string::npos);
 }
 
 TEST_F(RecipeTest, ExactStepsLeaveTheModelAsItIs) {

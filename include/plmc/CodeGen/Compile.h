@@ -31,6 +31,9 @@ struct CompileOptions {
   bool computePadding = false;
   /// DT_SONAME of a shared library; empty: the file name of the output.
   std::string soname;
+  /// Keep the machine code in memory, and take it from there for a model that
+  /// differs in its weights only (lib/CodeGen/CodeCache.h).
+  bool reuseCode = false;
   /// For tests: the register tile of another level than the CPU's, e.g.
   /// "x86-64-v4"; empty: the CPU's own.
   std::string tileOfLevel;

@@ -92,8 +92,10 @@ llvm::Expected<Recipe> readRecipe(llvm::StringRef path);
 /// The same of a text; `title` stands for the path in errors.
 llvm::Expected<Recipe> parseRecipe(llvm::StringRef text, llvm::StringRef title);
 
-/// The recipe of --preset=NAME; an error lists the names.
-llvm::Expected<Recipe> presetRecipe(llvm::StringRef name);
+/// The recipe of --preset=NAME; an error lists the names. With calibration data
+/// most presets go further than without.
+llvm::Expected<Recipe> presetRecipe(llvm::StringRef name,
+                                    bool calibrated = false);
 std::vector<std::string> presetNames();
 /// Its YAML; "" if there is none.
 llvm::StringRef presetText(llvm::StringRef name);

@@ -13,6 +13,7 @@
 #include "plmc/Evaluation/Condition.h"
 #include "plmc/Evaluation/Distance.h"
 #include "plmc/Evaluation/Scores.h"
+#include "plmc/Report/SearchReport.h"
 #include "plmc/Support/Counters.h"
 #include "llvm/Support/raw_ostream.h"
 #include <optional>
@@ -109,6 +110,7 @@ struct CompressReport {
   std::vector<WeightComponent> componentsBefore, componentsAfter;
   std::optional<EvaluationReport> evaluation; // nullopt: not asked for
   std::optional<LabelsReport> labels;         // the same
+  std::optional<SearchReport> search;         // of --budget
   std::vector<LatencyReport> latencies;
   std::vector<ConditionReport> conditions;
   std::vector<PassRun> passes;

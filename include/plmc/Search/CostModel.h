@@ -56,6 +56,10 @@ private:
   double bytesPerElement(int64_t bits, int64_t groupSize) const;
   double correction(const Plan &plan) const;
   double bytesBeside(const Plan &plan) const; // the groups
+  double bytesByArithmetic(const Plan &plan) const;
+  /// Of these numbers of bits, for at most `left` bytes of the groups.
+  bool chooseAmong(Plan &plan, llvm::ArrayRef<int64_t> choices,
+                   double left) const;
   void fitFactors();
 
   const Inventory &inventory;

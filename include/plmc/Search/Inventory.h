@@ -19,7 +19,9 @@ namespace plmc {
 struct MatrixGroup {
   std::vector<std::string> names; // of the parameters
   int64_t elements = 0;
-  bool feedForward = false; // gets smaller when neurons are pruned
+  bool feedForward = false;   // gets smaller when neurons are pruned
+  int64_t layer = -1;         // attentions before it, from 0; -1: none yet
+  std::string role = "other"; // for people: "attention in"
 };
 
 struct Inventory {
@@ -27,6 +29,9 @@ struct Inventory {
   int64_t feedForwardWidth = 0;    // neurons of a layer; 0: there are none
   int64_t vocabulary = 0, tableWidth = 0; // of the largest embedding table
   int64_t layers = 0;                     // attentions
+
+  /// "layer 3, feed-forward up"
+  std::string nameOf(size_t group) const;
 };
 
 /// Of a recognized module. Weights that a step of quantization would leave

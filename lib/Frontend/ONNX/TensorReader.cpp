@@ -113,7 +113,8 @@ static HostTensor unpackHalfBytes(DType dtype, ArrayRef<int64_t> shape,
                                   ArrayRef<char> packed) {
   HostTensor host(dtype, shape);
   for (size_t i = 0; i < host.data.size(); ++i) {
-    unsigned half = (static_cast<unsigned char>(packed[i / 2]) >> i % 2 * 4) & 15;
+    unsigned half =
+        (static_cast<unsigned char>(packed[i / 2]) >> i % 2 * 4) & 15;
     host.data[i] = char(dtype == DType::I8 && half > 7 ? int(half) - 16 : half);
   }
   return host;
@@ -220,8 +221,8 @@ Expected<LiteralPtr> ModelFile::read(const onnx::TensorProto &tensor) {
     return makeLiteral(std::move(host), tensor.name());
   }
   if (halfBytes)
-    return makeLiteral(
-        unpackHalfBytes(*dtype, literal->shape, literal->bytes), tensor.name());
+    return makeLiteral(unpackHalfBytes(*dtype, literal->shape, literal->bytes),
+                       tensor.name());
   if (*dtype == DType::Bool &&
       llvm::any_of(literal->bytes, [](char c) { return (c & ~1) != 0; })) {
     HostTensor host = literal->toHost();

@@ -81,8 +81,8 @@ static void importDequantizeLinear(Node &node) {
     return;
   }
   int64_t block = node.intAttr("block_size", 0), axis = node.intAttr("axis", 1);
-  bool isWeight = x.literal() && scale.literal() &&
-                  (!zeroPoint || zeroPoint.literal());
+  bool isWeight =
+      x.literal() && scale.literal() && (!zeroPoint || zeroPoint.literal());
   Tensor result;
   if (block && isWeight)
     result = b.dequantizeBlocks(x, scale, zeroPoint, axis, block);
