@@ -7,6 +7,7 @@
 
 #include "Vocabulary.h"
 #include "mlir/IR/BuiltinAttributes.h"
+#include "plmc/Calibration/Part.h"
 #include "plmc/Driver/Error.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/Path.h"
@@ -22,18 +23,44 @@ static bool writesTokenizer(const RecipeStep &step) {
          method->values != std::vector<std::string>{"alias"};
 }
 
-void chooseTokenizerFolder(Recipe &recipe, StringRef output) {
-  for (RecipeStep &step : recipe.steps) {
-    if (output.empty() || !writesTokenizer(step) ||
-        step.find("output-tokenizer"))
+/// What a step has from the recipe, with another tokenizer.
+static void inheritTokenizer(RecipeStep &step, const std::string &tokenizer) {
+  for (const char *name : {"tokenizer", "calibration"}) {
+    const RecipeOption *option = step.find(name);
+    if (!option || !option->inherited)
       continue;
-    SmallString<128> folder(output);
-    llvm::sys::path::replace_extension(folder, ".tokenizer");
-    step.set({"output-tokenizer",
-              {folder.str().str()},
-              /*isList=*/false,
-              step.origin,
-              /*inherited=*/true});
+    RecipeOption changed = *option;
+    if (changed.name == "tokenizer") {
+      changed.values = {tokenizer};
+    } else {
+      CalibrationPart part = CalibrationPart::parse(changed.values.front());
+      if (part.tokenizer.empty())
+        continue;
+      part.tokenizer = tokenizer;
+      changed.values = {part.text()};
+    }
+    step.set(std::move(changed));
+  }
+}
+
+void chooseTokenizerFolder(Recipe &recipe, StringRef output) {
+  std::string current; // "": the recipe's
+  for (RecipeStep &step : recipe.steps) {
+    if (!current.empty())
+      inheritTokenizer(step, current);
+    if (!writesTokenizer(step))
+      continue;
+    if (!output.empty() && !step.find("output-tokenizer")) {
+      SmallString<128> folder(output);
+      llvm::sys::path::replace_extension(folder, ".tokenizer");
+      step.set({"output-tokenizer",
+                {folder.str().str()},
+                /*isList=*/false,
+                step.origin,
+                /*inherited=*/true});
+    }
+    if (const RecipeOption *folder = step.find("output-tokenizer"))
+      current = folder->values.front();
   }
 }
 

@@ -20,7 +20,8 @@
 namespace plmc {
 
 /// A smaller vocabulary is of no use without its tokenizer: that is written
-/// beside the output, where no other place is given.
+/// beside the output, where no other place is given. Steps behind read texts
+/// with it.
 void chooseTokenizerFolder(Recipe &recipe, llvm::StringRef output);
 
 /// The hash that a step has written down, or "".

@@ -10,9 +10,9 @@
 // unknown where none fits. So all single characters stay, at the beginning of
 // words ("a") and inside ("##a"): then some piece fits everywhere that one did.
 // A piece with a character that is no piece of its own there stays as well.
-// (One case is left: the longest piece may now end before such a character,
-// where a longer one that went reached over it. No vocabulary is known in which
-// it occurs in a real word.)
+// Where single characters spell all pieces, nothing that was representable gets
+// lost. (Else one case is left: a shorter piece may now end inside of one with
+// such a character.)
 //
 //===----------------------------------------------------------------------===//
 

@@ -20,6 +20,9 @@ def ReduceVocabulary : Pass<"plm-reduce-vocabulary", "mlir::ModuleOp"> {
       =>  plm.embedding %ids, (plm.gather %rows, %map axis 0)
     ```
 
+    `trim` takes pieces out of the tokenizer, and their rows out of the table and of
+    decoders over the vocabulary. `new` learns other pieces, whose rows are means of
+    old ones. Both write the tokenizer and note its hash in `plm.vocabulary`.
   }];
   let options = [
     Option<"method", "method", "std::string", /*default=*/"\"alias\"",
@@ -42,10 +45,10 @@ def ReduceVocabulary : Pass<"plm-reduce-vocabulary", "mlir::ModuleOp"> {
            "new: what old pieces weigh in the mean of a new one: length, "
            "frequency or uniform">,
     Option<"closure", "closure", "std::string", /*default=*/"\"all\"",
-           "trim: single characters that stay: all, or ascii">,
+           "trim, new: single characters that stay: all, or ascii">,
     Option<"outputTokenizer", "output-tokenizer", "std::string",
            /*default=*/"\"\"",
-           "trim: a folder for tokenizer.json, vocab.txt and ids.tsv; plmc "
+           "trim, new: a folder for tokenizer.json, vocab.txt and ids.tsv; plmc "
            "compress: beside its output">
   ];
   let dependentDialects = ["::plmc::plm::PLMDialect"];

@@ -128,6 +128,20 @@ class VocabularyTest(unittest.TestCase):
         self.assertEqual(plm.Model(path, threads=1).encode(["abba"])["last_hidden_state"].shape[1],
                          4)
 
+    def test_texts_calibrate_the_steps_after(self):
+        corpus = self.write("calibration.txt", "hello worlds !\nworld hello\n" * 8)
+        recipe = self.write("both.yaml", RECIPE % ("trim", 11, corpus) +
+                            "  - quantize: { bits: 4, min-elements: 1 }\n")
+        _, done = self.compress("both.so", fixture("bert-ts17-pooler"), "--recipe", recipe,
+                                "--calibration", corpus)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        arrays = os.path.join(self.folder, "ids.npz")
+        np.savez(arrays, input_ids=np.full((8, 4), 5))
+        path, done = self.compress("ids.so", fixture("bert-ts17-pooler"), "--recipe", recipe,
+                                   "--calibration", arrays)
+        self.assertIn("the calibration data has the ids of the vocabulary before", done.stderr)
+        self.assertFalse(os.path.exists(path))
+
 
 if __name__ == "__main__":
     unittest.main()
