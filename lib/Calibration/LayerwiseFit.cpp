@@ -37,16 +37,14 @@ LayerwiseFit::create(func::FuncOp func, llvm::StringRef calibration) {
   fit->symbols.emplace(module);
   IRMapping mapping;
   fit->original = cast<ModuleOp>(module->clone(mapping));
-  func.walk([&](Operation *op) {
-    fit->counterpart[op] = mapping.lookupOrNull(op);
-  });
+  func.walk(
+      [&](Operation *op) { fit->counterpart[op] = mapping.lookupOrNull(op); });
   auto batches = makeBatches(func, *set);
   if (!batches)
     return batches.takeError();
   fit->batches = std::move(*batches);
   fit->tokens = set->numTokens();
-  fit->originalFunc =
-      cast<func::FuncOp>(mapping.lookup(func.getOperation()));
+  fit->originalFunc = cast<func::FuncOp>(mapping.lookup(func.getOperation()));
   auto gemm = Gemm::create(func.getContext());
   if (!gemm)
     return gemm.takeError();
@@ -159,8 +157,7 @@ void LayerwiseFit::keepOutputs(plm::LinearOp op, ArrayRef<int64_t> columns) {
   auto known = outputsKept.find(op);
   SmallVector<int64_t> kept;
   for (int64_t column : columns)
-    kept.push_back(known == outputsKept.end() ? column
-                                              : known->second[column]);
+    kept.push_back(known == outputsKept.end() ? column : known->second[column]);
   outputsKept[op] = std::move(kept);
 }
 
@@ -285,8 +282,8 @@ LayerwiseFit::run(llvm::function_ref<llvm::Error(FitLayer &)> change) {
     if (firstReader.lookup(op) != op)
       settled.push_back(op);
   if (!settled.empty())
-    if (llvm::Error error = walk(
-            settled, [&](FitLayer &layer) { return record(layer); }))
+    if (llvm::Error error =
+            walk(settled, [&](FitLayer &layer) { return record(layer); }))
       return error;
   llvm::Error error = walk(layers, [&](FitLayer &layer) -> llvm::Error {
     bool isFirst = laterReaders.contains(layer.op);

@@ -28,8 +28,8 @@ plm::ParameterOp plmc::weightReadBy(ArrayRef<plm::LinearOp> ops,
   size_t readers = 0;
   auto uses = SymbolTable::getSymbolUses(parameter, symbols.getOp());
   for (SymbolTable::SymbolUse use : *uses)
-    readers += std::distance(use.getUser()->use_begin(),
-                             use.getUser()->use_end());
+    readers +=
+        std::distance(use.getUser()->use_begin(), use.getUser()->use_end());
   return readers == ops.size() ? parameter : plm::ParameterOp();
 }
 
@@ -59,7 +59,8 @@ plmc::layersByWeight(func::FuncOp func) {
     llvm::sort(group, [](plm::LinearOp a, plm::LinearOp b) {
       return a->isBeforeInBlock(b);
     });
-    if (!left.contains(entry.first) && llvm::all_of(group, [&](plm::LinearOp op) {
+    if (!left.contains(entry.first) &&
+        llvm::all_of(group, [&](plm::LinearOp op) {
           return op.getTransposed() == group[0].getTransposed() &&
                  op.getPrecision() == group[0].getPrecision();
         }))

@@ -216,9 +216,8 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
       result(unique + ".tmp");
   if (options.rewriteCode)
     options.rewriteCode(*llvmModule);
-  auto undefined =
-      emitObject(std::move(llvmModule), targets->back(), object.path,
-                 options.textInput);
+  auto undefined = emitObject(std::move(llvmModule), targets->back(),
+                              object.path, options.textInput);
   if (!undefined)
     return undefined.takeError();
   if (kind != OutputKind::SharedLibrary)

@@ -14,8 +14,8 @@
 // inputs of the later layers depend on the matrix that is sought, and are taken
 // from the walk before. So it is done more than once, as all layers change.
 //
-// Biases and norms stay each layer's own: they are a hundredth of the bytes, and
-// a bias takes up the whole mean error of its layer.
+// Biases and norms stay each layer's own: they are a hundredth of the bytes,
+// and a bias takes up the whole mean error of its layer.
 //
 //===----------------------------------------------------------------------===//
 
@@ -95,8 +95,7 @@ llvm::Error checkAlike(ArrayRef<Matrices> layers, int64_t a, int64_t b) {
   if (layers[a].size() != layers[b].size())
     return fail("one has " + Twine(layers[a].size()) +
                 " linear layers, the other " + Twine(layers[b].size()));
-  for (auto [index, pair] :
-       llvm::enumerate(llvm::zip(layers[a], layers[b]))) {
+  for (auto [index, pair] : llvm::enumerate(llvm::zip(layers[a], layers[b]))) {
     LinearOp one = std::get<0>(pair), other = std::get<1>(pair);
     if (shapeOf(one) != shapeOf(other) ||
         one.getTransposed() != other.getTransposed())
@@ -139,10 +138,9 @@ ShareLayers::chooseGroups(ArrayRef<Matrices> layers) {
   if (!groups.empty())
     return plmc::parseGroups(groups, all);
   if (count < 0 || count >= all)
-    return llvm::createStringError("count=" + Twine(count.getValue()) +
-                                   ": the model has " + Twine(all) +
-                                   " layers; give 1 to " + Twine(all - 1) +
-                                   ", or groups");
+    return llvm::createStringError(
+        "count=" + Twine(count.getValue()) + ": the model has " + Twine(all) +
+        " layers; give 1 to " + Twine(all - 1) + ", or groups");
   SymbolTable symbols(getOperation());
   Matrix distances = Matrix::Zero(all, all);
   for (size_t matrix = 0; matrix < layers[0].size(); ++matrix) {
@@ -229,9 +227,8 @@ llvm::Error ShareLayers::runAll(func::FuncOp func) {
       for (int64_t layer : group) {
         LinearOp op = layers[layer][matrix];
         set.push_back(op);
-        parameters.insert(op.getWeight()
-                              .getDefiningOp<GetParameterOp>()
-                              .getParameterAttr());
+        parameters.insert(
+            op.getWeight().getDefiningOp<GetParameterOp>().getParameterAttr());
       }
       if (parameters.size() < 2)
         continue; // they share already

@@ -88,8 +88,9 @@ llvm::Error FactorizeLinear::findLayers(func::FuncOp func) {
           text + "would not make " + shape + " smaller; at most " +
           Twine(most) +
           " do; leave it out with weights=REGEX, or give allow-growth=true");
-    if (shapes.insert({n, k}).second)
-      count("break-even rank of " + shape.substr(shape.find('[')), most);
+    auto [low, high] = std::minmax(n, k);
+    if (shapes.insert({low, high}).second)
+      count("break-even rank of " + Twine(low) + " x " + Twine(high), most);
     chosen.insert(op);
   }
   if (chosen.empty())
@@ -122,8 +123,8 @@ llvm::Error FactorizeLinear::factorize(FitLayer &layer, LayerwiseFit &fit) {
   }
   plmc::Factors factors = plmc::factorsOf(wanted, *spectrum, inner);
   Matrix product = factors.left * factors.right;
-  Vector bias = layer.bias +
-                plmc::biasChange(layer.weight, product, layer.statistics);
+  Vector bias =
+      layer.bias + plmc::biasChange(layer.weight, product, layer.statistics);
 
   // The op keeps its place and becomes the first of the two: calibration goes
   // on with it.
@@ -135,8 +136,9 @@ llvm::Error FactorizeLinear::factorize(FitLayer &layer, LayerwiseFit &fit) {
   op.getResult().setType(plmc::makeTensorType(dims, wide.getElementType()));
   OpBuilder builder(op);
   builder.setInsertionPointAfter(op);
-  auto second = LinearOp::create(builder, op.getLoc(), wide, op.getResult(),
-                                 op.getWeight(), op.getBias(), op.getTransposed());
+  auto second =
+      LinearOp::create(builder, op.getLoc(), wide, op.getResult(),
+                       op.getWeight(), op.getBias(), op.getTransposed());
   op.getBiasMutable().clear();
   plmc::setWeight(second, factors.left, symbols);
   plmc::setBias(second, bias, symbols);

@@ -9,8 +9,9 @@
 // With H = C C^T the error of the outputs, tr((W - W')H(W - W')^T), is the
 // squared norm of W C - W' C, so the best W' is the truncated singular value
 // decomposition of W C, times C^-1. With U its left vectors that is U U^T W:
-// they are the eigenvectors of W H W^T, N x N, and C is not needed at all. Where
-// K is smaller the right ones, V of C^T W^T W C, cost less: W' = W C V V^T C^-1.
+// they are the eigenvectors of W H W^T, N x N, and C is not needed at all.
+// Where K is smaller the right ones, V of C^T W^T W C, cost less: W' = W C V
+// V^T C^-1.
 //
 // Between the factors stands diag(s)^(1/2) on both sides, s the deviations of
 // the outputs along each vector: without it the components that are given on
@@ -30,9 +31,8 @@ int64_t Spectrum::rankFor(double energy) const {
   return std::max<int64_t>(rank, 1);
 }
 
-llvm::Expected<Spectrum> plmc::decompose(const Matrix &weight,
-                                         const Matrix &hessian,
-                                         double damping) {
+llvm::Expected<Spectrum>
+plmc::decompose(const Matrix &weight, const Matrix &hessian, double damping) {
   auto notFinite = [] {
     return llvm::createStringError(
         "the model's activations on the calibration data are not finite");

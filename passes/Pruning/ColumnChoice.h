@@ -25,10 +25,8 @@ struct ColumnChoice {
 /// the damped Hessian) hold the columns of the blocks that are `left` only, as
 /// they are when the others are gone; a score of another kind, as one from
 /// gradients, needs no more than their numbers.
-using BlockScore =
-    llvm::function_ref<std::vector<double>(const Matrix &weight,
-                                           const Matrix &inverse,
-                                           llvm::ArrayRef<int64_t> left)>;
+using BlockScore = llvm::function_ref<std::vector<double>(
+    const Matrix &weight, const Matrix &inverse, llvm::ArrayRef<int64_t> left)>;
 
 /// Blocks of `size` neighbouring columns (a neuron: 1; a head: its width) go
 /// until `keep` of them are left: always those of the least score, and the
@@ -37,9 +35,10 @@ using BlockScore =
 /// squared error of the layer's output, a block at a time (as in Frantar and
 /// Alistarh, "Optimal Brain Compression", 2022): tr(W_P (H^-1_PP)^-1 W_P^T),
 /// which for one column is |w_j|^2 / [H^-1]_jj. Of many, 1/64 at a time.
-llvm::Expected<ColumnChoice>
-chooseColumns(const Matrix &weight, const Matrix &hessian, int64_t keep,
-              double damping, int64_t size = 1, BlockScore score = {});
+llvm::Expected<ColumnChoice> chooseColumns(const Matrix &weight,
+                                           const Matrix &hessian, int64_t keep,
+                                           double damping, int64_t size = 1,
+                                           BlockScore score = {});
 
 } // namespace plmc
 

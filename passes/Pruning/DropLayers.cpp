@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Calibration/EncoderLayers.h"
-#include "plmc/Calibration/Repair.h"
 #include "plmc/Calibration/LinearParameters.h"
+#include "plmc/Calibration/Repair.h"
 #include "plmc/Passes/Pruning.h"
 #include "plmc/Support/Counters.h"
 
@@ -156,9 +156,9 @@ llvm::Error DropLayers::runAll(func::FuncOp func) {
 }
 
 void DropLayers::runOnOperation() {
-  if (failed(plmc::changeForward(
-          getOperation(), "prune",
-          [&](func::FuncOp func) { return runAll(func); })))
+  if (failed(
+          plmc::changeForward(getOperation(), "prune",
+                              [&](func::FuncOp func) { return runAll(func); })))
     signalPassFailure();
 }
 

@@ -177,8 +177,7 @@ llvm::Error PruneHeads::prune(FitLayer &layer, ArrayRef<AttentionOp> attentions,
   for (int i = 0; i < 3; ++i) {
     SmallVector<LinearOp> projections;
     for (AttentionOp attention : attentions)
-      projections.push_back(
-          attention->getOperand(i).getDefiningOp<LinearOp>());
+      projections.push_back(attention->getOperand(i).getDefiningOp<LinearOp>());
     auto type = cast<RankedTensorType>(projections.front().getType());
     int64_t width = type.getShape().back() / all;
     SmallVector<int64_t> columns;
@@ -218,6 +217,7 @@ llvm::Error PruneHeads::runAll(func::FuncOp func) {
     return layers.takeError();
   LayerwiseFit &walk = **layers;
   walk.int8Inputs = false;
+  walk.minElements = 0;
   if (llvm::Error error = chooseCounts(func, walk))
     return error;
   bool found = false;

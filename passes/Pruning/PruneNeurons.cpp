@@ -7,9 +7,9 @@
 
 #include "ColumnChoice.h"
 #include "Narrow.h"
-#include "plmc/Calibration/Repair.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "plmc/Calibration/LinearParameters.h"
+#include "plmc/Calibration/Repair.h"
 #include "plmc/Passes/Pruning.h"
 #include "plmc/Support/Counters.h"
 
@@ -136,9 +136,9 @@ llvm::Error PruneNeurons::runAll(func::FuncOp func) {
 }
 
 void PruneNeurons::runOnOperation() {
-  if (failed(plmc::changeForward(
-          getOperation(), "prune",
-          [&](func::FuncOp func) { return runAll(func); })))
+  if (failed(
+          plmc::changeForward(getOperation(), "prune",
+                              [&](func::FuncOp func) { return runAll(func); })))
     signalPassFailure();
 }
 

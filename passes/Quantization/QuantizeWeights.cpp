@@ -165,8 +165,7 @@ llvm::Error QuantizeWeights::quantize(LinearOp op, const Matrix &weight,
                                       plmc::FitLayer *layer) {
   if (layer && layer->isSettled) {
     if (op.getPrecision()) // unless its bits are 0
-      plmc::setBias(op, layer->bias + layer->statistics.residualMean,
-                    *symbols);
+      plmc::setBias(op, layer->bias + layer->statistics.residualMean, *symbols);
     return llvm::Error::success();
   }
   auto get = op.getWeight().getDefiningOp<GetParameterOp>();
@@ -236,9 +235,9 @@ llvm::Error QuantizeWeights::runAll(func::FuncOp func) {
 }
 
 void QuantizeWeights::runOnOperation() {
-  if (failed(plmc::changeForward(
-          getOperation(), "quantize",
-          [&](func::FuncOp func) { return runAll(func); })))
+  if (failed(
+          plmc::changeForward(getOperation(), "quantize",
+                              [&](func::FuncOp func) { return runAll(func); })))
     signalPassFailure();
 }
 

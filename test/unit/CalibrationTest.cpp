@@ -5,7 +5,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-
 #include "Pruning/ColumnChoice.h"
 #include "Quantization/GPTQ.h"
 #include "SmallEncoder.h"

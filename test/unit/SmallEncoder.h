@@ -113,8 +113,8 @@ inline mlir::func::FuncOp forwardOf(mlir::ModuleOp module) {
 }
 
 /// Runs a pass, given as text, on the encoder.
-inline mlir::OwningOpRef<mlir::ModuleOp> run(const std::string &pipeline,
-                                            mlir::OwningOpRef<mlir::ModuleOp> module) {
+inline mlir::OwningOpRef<mlir::ModuleOp>
+run(const std::string &pipeline, mlir::OwningOpRef<mlir::ModuleOp> module) {
   mlir::PassManager pm(&context());
   EXPECT_TRUE(mlir::succeeded(mlir::parsePassPipeline(pipeline, pm)));
   EXPECT_TRUE(mlir::succeeded(pm.run(*module)));
