@@ -88,8 +88,9 @@ llvm::Error FactorizeLinear::findLayers(func::FuncOp func) {
           text + "would not make " + shape + " smaller; at most " +
           Twine(most) +
           " do; leave it out with weights=REGEX, or give allow-growth=true");
-    if (shapes.insert({n, k}).second)
-      count("break-even rank of " + shape.substr(shape.find('[')), most);
+    auto [low, high] = std::minmax(n, k);
+    if (shapes.insert({low, high}).second)
+      count("break-even rank of " + Twine(low) + " x " + Twine(high), most);
     chosen.insert(op);
   }
   if (chosen.empty())

@@ -217,6 +217,7 @@ llvm::Error PruneHeads::runAll(func::FuncOp func) {
     return layers.takeError();
   LayerwiseFit &walk = **layers;
   walk.int8Inputs = false;
+  walk.minElements = 0;
   if (llvm::Error error = chooseCounts(func, walk))
     return error;
   bool found = false;

@@ -120,7 +120,7 @@ TEST_F(StructuredPasses, FactorizeLinear) {
     return run("plm-factorize-linear{" + options + data, 1);
   };
   auto low = at("rank=16"), high = at("weights=^w[ud]0 rank=32");
-  EXPECT_GT(cosine(*original, *low), 0.8);
+  EXPECT_GT(cosine(*original, *low), 0.5);
   EXPECT_GT(cosine(*original, *high), cosine(*original, *low));
   int linears = 0;
   high->walk([&](plm::LinearOp) { ++linears; });
