@@ -21,18 +21,24 @@ func.func @forward(%a: !a, %b: !b) -> !c {
   return %c : !c
 }
 )";
+
 llvm::Expected<std::unique_ptr<Gemm>> Gemm::create(MLIRContext *context) {
   auto gemm = std::make_unique<Gemm>();
-  auto module = parseSourceString<ModuleOp>(text, context);
-  auto model = compileForHost(*module);
-  if (!model)
-    return model.takeError();
-  gemm->model = std::move(*model);
-  auto running = gemm->model->createContext(/*threads=*/0);
+  gemm->mlirContext = context;
+  return gemm;
+}
+
+llvm::Error Gemm::compile() {
+  auto module = parseSourceString<ModuleOp>(text, mlirContext);
+  auto compiled = compileForHost(*module);
+  if (!compiled)
+    return compiled.takeError();
+  model = std::move(*compiled);
+  auto running = model->createContext(/*threads=*/0);
   if (!running)
     return running.takeError();
-  gemm->context = std::move(*running);
-  return gemm;
+  context = std::move(*running);
+  return llvm::Error::success();
 }
 
 static HostTensor tensorOf(const Matrix &matrix) {
@@ -42,6 +48,12 @@ static HostTensor tensorOf(const Matrix &matrix) {
 }
 
 llvm::Expected<Matrix> Gemm::times(const Matrix &a, const Matrix &b) {
+  // Not worth a compilation.
+  if (a.rows() * a.cols() * b.cols() < int64_t(1) << 24)
+    return Matrix(a * b);
+  if (!context)
+    if (llvm::Error error = compile())
+      return error;
   auto result = context->run({tensorOf(a), tensorOf(b)});
   if (!result)
     return result.takeError();

@@ -24,25 +24,27 @@ using namespace plmc;
 LayerwiseFit::~LayerwiseFit() = default;
 
 llvm::Expected<std::unique_ptr<LayerwiseFit>>
-LayerwiseFit::create(func::FuncOp func, const CalibrationSet &set) {
+LayerwiseFit::create(func::FuncOp func, llvm::StringRef calibration) {
+  if (calibration.empty())
+    return llvm::createStringError(
+        "this pass needs data: give calibration=FILE.npz");
+  auto set = CalibrationSet::read(calibration);
+  if (!set)
+    return set.takeError();
   std::unique_ptr<LayerwiseFit> fit(new LayerwiseFit());
   auto module = func->getParentOfType<ModuleOp>();
   fit->func = func;
   fit->symbols.emplace(module);
   IRMapping mapping;
   fit->original = cast<ModuleOp>(module->clone(mapping));
-  func.walk([&](Operation *op) {
-    fit->counterpart[op] = mapping.lookupOrNull(op);
-    if (auto linear = dyn_cast<plm::LinearOp>(op))
-      fit->layers.push_back(linear);
-  });
-  auto batches = makeBatches(func, set);
+  func.walk(
+      [&](Operation *op) { fit->counterpart[op] = mapping.lookupOrNull(op); });
+  auto batches = makeBatches(func, *set);
   if (!batches)
     return batches.takeError();
   fit->batches = std::move(*batches);
-  fit->tokens = set.numTokens();
-  auto original = cast<func::FuncOp>(mapping.lookup(func.getOperation()));
-  fit->before = std::make_unique<StepwiseRun>(original, fit->batches);
+  fit->tokens = set->numTokens();
+  fit->originalFunc = cast<func::FuncOp>(mapping.lookup(func.getOperation()));
   auto gemm = Gemm::create(func.getContext());
   if (!gemm)
     return gemm.takeError();
@@ -69,21 +71,23 @@ LayerwiseFit::Target LayerwiseFit::targetOf(plm::LinearOp op) {
 /// What the layer itself is wanted to give, without its residual.
 llvm::Expected<Matrix> LayerwiseFit::wanted(plm::LinearOp op) {
   // The original runs to the end of the next few layers.
-  auto it = llvm::find(layers, op);
-  size_t index = it - layers.begin();
+  size_t index = llvm::find(asked, op) - asked.begin();
   if (index >= reached) {
     SmallVector<Value> values;
     Operation *last = nullptr;
     int64_t numbers = 0;
-    size_t end = index;
-    for (; end < layers.size(); ++end) {
-      Value value = targetOf(layers[end]).teacher;
+    // From where it stopped: a layer that was skipped may be asked for later.
+    size_t end = reached;
+    for (; end < asked.size(); ++end) {
+      Value value = targetOf(asked[end]).teacher;
+      Operation *producer = value.getDefiningOp();
       numbers +=
           tokens * cast<RankedTensorType>(value.getType()).getShape().back();
-      if (end > index && numbers > int64_t(128) << 20) // 512 MB
+      // What lies behind its end cannot be asked for any more.
+      if (end > index && numbers > int64_t(128) << 20 && // 512 MB
+          last->isBeforeInBlock(producer))
         break;
       values.push_back(value);
-      Operation *producer = values.back().getDefiningOp();
       if (!last || last->isBeforeInBlock(producer))
         last = producer;
     }
@@ -102,12 +106,18 @@ llvm::Expected<Matrix> LayerwiseFit::wanted(plm::LinearOp op) {
       return residual.takeError();
     *result -= *residual;
   }
+  if (auto kept = outputsKept.find(op); kept != outputsKept.end()) {
+    Matrix narrow(result->rows(), int64_t(kept->second.size()));
+    for (auto [to, from] : llvm::enumerate(kept->second))
+      narrow.col(to) = result->col(from);
+    *result = std::move(narrow);
+  }
   return result;
 }
 
 llvm::Error
 LayerwiseFit::fitGroup(ArrayRef<plm::LinearOp> group,
-                       llvm::function_ref<llvm::Error(FitLayer &)> change) {
+                       llvm::function_ref<llvm::Error(FitLayer &)> visit) {
   auto inputs = now->rows(plm::LinearOp(group.front()).getInput());
   if (!inputs)
     return inputs.takeError();
@@ -119,6 +129,7 @@ LayerwiseFit::fitGroup(ArrayRef<plm::LinearOp> group,
   for (plm::LinearOp op : group) {
     FitLayer layer;
     layer.op = op;
+    layer.isSettled = firstReader.lookup(op) != op;
     auto weight = weightOf(op, *symbols);
     if (!weight)
       return weight.takeError();
@@ -134,26 +145,64 @@ LayerwiseFit::fitGroup(ArrayRef<plm::LinearOp> group,
     layer.weight = std::move(*weight);
     layer.bias = std::move(*bias);
     layer.statistics = std::move(*statistics);
-    if (llvm::Error error = change(layer))
+    if (llvm::Error error = visit(layer))
       return error;
   }
   return llvm::Error::success();
 }
 
-llvm::Error
-LayerwiseFit::run(llvm::function_ref<llvm::Error(FitLayer &)> change) {
-  now = std::make_unique<StepwiseRun>(func, batches);
-  SmallVector<plm::LinearOp> rest;
+void LayerwiseFit::keepOutputs(plm::LinearOp op, ArrayRef<int64_t> columns) {
+  auto known = outputsKept.find(op);
+  SmallVector<int64_t> kept;
+  for (int64_t column : columns)
+    kept.push_back(known == outputsKept.end() ? column : known->second[column]);
+  outputsKept[op] = std::move(kept);
+}
+
+void LayerwiseFit::share(ArrayRef<plm::LinearOp> layers) {
+  shared.emplace_back(layers.begin(), layers.end());
+}
+
+/// The layers to visit, and which of them have one weight.
+void LayerwiseFit::findLayers() {
+  layers.clear();
+  firstReader.clear();
+  laterReaders.clear();
+  for (ArrayRef<plm::LinearOp> group : layersByWeight(func)) {
+    auto type =
+        cast<RankedTensorType>(plm::LinearOp(group[0]).getWeight().getType());
+    if (type.getNumElements() >= minElements &&
+        llvm::all_of(group,
+                     [&](plm::LinearOp op) { return counterpart.count(op); }))
+      for (plm::LinearOp op : group)
+        firstReader[op] = group[0];
+  }
+  for (ArrayRef<plm::LinearOp> group : shared)
+    for (plm::LinearOp op : group)
+      if (firstReader.contains(op))
+        firstReader[op] = group[0];
   func.walk([&](plm::LinearOp op) {
-    auto type = cast<RankedTensorType>(op.getWeight().getType());
-    if (counterpart.count(op) && ownWeight(op, *symbols) &&
-        type.getNumElements() >= minElements)
-      rest.push_back(op);
+    auto first = firstReader.find(op);
+    if (first == firstReader.end())
+      return;
+    layers.push_back(op);
+    if (first->second != op)
+      laterReaders[first->second].push_back(op);
   });
-  // What is asked of the original: the layers that will be changed.
-  layers.assign(rest.begin(), rest.end());
+}
+
+llvm::Error
+LayerwiseFit::walk(std::vector<plm::LinearOp> visited,
+                   llvm::function_ref<llvm::Error(FitLayer &)> visit) {
+  asked = std::move(visited);
+  now = std::make_unique<StepwiseRun>(func, batches);
+  before = std::make_unique<StepwiseRun>(originalFunc, batches);
+  reached = 0;
   llvm::DenseSet<Operation *> done;
-  for (plm::LinearOp op : rest) {
+  llvm::DenseMap<Value, SmallVector<plm::LinearOp>> byInput;
+  for (plm::LinearOp op : asked)
+    byInput[op.getInput()].push_back(op);
+  for (plm::LinearOp op : asked) {
     if (done.contains(op))
       continue;
     if (wasInterrupted())
@@ -161,13 +210,89 @@ LayerwiseFit::run(llvm::function_ref<llvm::Error(FitLayer &)> change) {
     if (llvm::Error error = now->advanceTo(op))
       return error;
     SmallVector<plm::LinearOp> group{op};
-    for (plm::LinearOp other : rest)
-      if (other != op && !done.contains(other) &&
-          other.getInput() == op.getInput() && !targetOf(other).residual)
+    for (plm::LinearOp other : byInput[op.getInput()])
+      if (other != op && !done.contains(other) && !targetOf(other).residual)
         group.push_back(other);
     done.insert(group.begin(), group.end());
-    if (llvm::Error error = fitGroup(group, change))
+    if (llvm::Error error = fitGroup(group, visit))
       return error;
   }
   return llvm::Error::success();
+}
+
+/// Keeps what a later reader adds. The cross term is told about the weight of
+/// the first: with W_i x = W_1 x + (W_i - W_1) x the residual to that is
+/// r + (W_i - W_1) x. Equal weights leave it as it is, without rounding.
+llvm::Error LayerwiseFit::record(const FitLayer &layer) {
+  Operation *first = firstReader.lookup(layer.op);
+  Later &sums = later[first];
+  const LinearStatistics &one = layer.statistics;
+  Matrix cross = one.cross;
+  auto weight = weightOf(cast<plm::LinearOp>(first), *symbols);
+  if (!weight)
+    return weight.takeError();
+  if (Matrix difference = layer.weight - *weight; !difference.isZero(0)) {
+    auto product = gemm->times(difference, one.hessian);
+    if (!product)
+      return product.takeError();
+    cross += *product;
+    if (sums.difference.size())
+      sums.difference += difference;
+    else
+      sums.difference = std::move(difference);
+  }
+  if (sums.hessian.size()) {
+    sums.hessian += one.hessian;
+    sums.cross += cross;
+  } else {
+    sums.hessian = one.hessian;
+    sums.cross = std::move(cross);
+  }
+  return llvm::Error::success();
+}
+
+/// Statistics of all readers, about the mean of their weights.
+void LayerwiseFit::addLater(FitLayer &layer) {
+  auto &others = laterReaders[layer.op];
+  layer.others = others;
+  Later &sums = later[layer.op];
+  LinearStatistics &all = layer.statistics;
+  float count = float(1 + others.size());
+  all.hessian += sums.hessian;
+  all.cross += sums.cross;
+  if (sums.difference.size()) {
+    Matrix shift = sums.difference / count;
+    layer.weight += shift;
+    all.cross.noalias() -= shift * all.hessian;
+    all.residualMean -= shift * all.inputMean;
+  }
+  all.hessian /= count;
+  all.cross /= count;
+  later.erase(layer.op);
+}
+
+llvm::Error
+LayerwiseFit::run(llvm::function_ref<llvm::Error(FitLayer &)> change) {
+  findLayers();
+  later.clear();
+  std::vector<plm::LinearOp> settled;
+  for (plm::LinearOp op : layers)
+    if (firstReader.lookup(op) != op)
+      settled.push_back(op);
+  if (!settled.empty())
+    if (llvm::Error error =
+            walk(settled, [&](FitLayer &layer) { return record(layer); }))
+      return error;
+  llvm::Error error = walk(layers, [&](FitLayer &layer) -> llvm::Error {
+    bool isFirst = laterReaders.contains(layer.op);
+    if (isFirst)
+      addLater(layer);
+    if (llvm::Error error = change(layer))
+      return error;
+    if (isFirst)
+      shareWeight(layer.op, layer.others);
+    return llvm::Error::success();
+  });
+  shared.clear();
+  return error;
 }

@@ -13,21 +13,83 @@
 using namespace mlir;
 using namespace plmc;
 
-plm::ParameterOp plmc::ownWeight(plm::LinearOp op, SymbolTable &symbols) {
-  auto get = op.getWeight().getDefiningOp<plm::GetParameterOp>();
-  if (!get || !get->hasOneUse() || !get.getType().getElementType().isF32())
-    return {};
-  auto parameter = symbols.lookup<plm::ParameterOp>(get.getParameter());
+plm::ParameterOp plmc::weightReadBy(ArrayRef<plm::LinearOp> ops,
+                                    SymbolTable &symbols) {
+  plm::ParameterOp parameter;
+  for (plm::LinearOp op : ops) {
+    auto get = op.getWeight().getDefiningOp<plm::GetParameterOp>();
+    if (!get || !get.getType().getElementType().isF32())
+      return {};
+    auto read = symbols.lookup<plm::ParameterOp>(get.getParameter());
+    if (parameter && read != parameter)
+      return {};
+    parameter = read;
+  }
+  size_t readers = 0;
   auto uses = SymbolTable::getSymbolUses(parameter, symbols.getOp());
-  if (!uses || !llvm::hasSingleElement(*uses))
-    return {};
-  return parameter;
+  for (SymbolTable::SymbolUse use : *uses)
+    readers +=
+        std::distance(use.getUser()->use_begin(), use.getUser()->use_end());
+  return readers == ops.size() ? parameter : plm::ParameterOp();
+}
+
+plm::ParameterOp plmc::ownWeight(plm::LinearOp op, SymbolTable &symbols) {
+  return weightReadBy(op, symbols);
+}
+
+std::vector<SmallVector<plm::LinearOp>>
+plmc::layersByWeight(func::FuncOp func) {
+  llvm::MapVector<Attribute, SmallVector<plm::LinearOp>> readers;
+  llvm::DenseSet<Attribute> left;
+  func.walk([&](plm::GetParameterOp get) {
+    Attribute name = get.getParameterAttr();
+    for (OpOperand &use : get->getUses()) {
+      auto linear = dyn_cast<plm::LinearOp>(use.getOwner());
+      if (linear && use.getOperandNumber() == 1 &&
+          get.getType().getElementType().isF32())
+        readers[name].push_back(linear);
+      else
+        left.insert(name);
+    }
+  });
+  std::vector<SmallVector<plm::LinearOp>> result;
+  for (auto &entry : readers) {
+    SmallVector<plm::LinearOp> &group = entry.second;
+    // Uses come in no order that means anything.
+    llvm::sort(group, [](plm::LinearOp a, plm::LinearOp b) {
+      return a->isBeforeInBlock(b);
+    });
+    if (!left.contains(entry.first) &&
+        llvm::all_of(group, [&](plm::LinearOp op) {
+          return op.getTransposed() == group[0].getTransposed() &&
+                 op.getPrecision() == group[0].getPrecision();
+        }))
+      result.push_back(std::move(group));
+  }
+  llvm::sort(result, [](auto &a, auto &b) {
+    return a.front()->isBeforeInBlock(b.front());
+  });
+  return result;
+}
+
+/// A value that is made of parameters.
+static llvm::Expected<HostTensor> evaluate(Value value, SymbolTable &symbols) {
+  Operation *op = value.getDefiningOp();
+  if (auto get = dyn_cast<plm::GetParameterOp>(op))
+    return tensorFromAttr(
+        symbols.lookup<plm::ParameterOp>(get.getParameter()).getValue());
+  std::vector<HostTensor> operands;
+  for (Value operand : op->getOperands()) {
+    auto tensor = evaluate(operand, symbols);
+    if (!tensor)
+      return tensor.takeError();
+    operands.push_back(std::move(*tensor));
+  }
+  return evaluateOp(op, operands, {});
 }
 
 llvm::Expected<Matrix> plmc::weightOf(plm::LinearOp op, SymbolTable &symbols) {
-  auto get = op.getWeight().getDefiningOp<plm::GetParameterOp>();
-  auto parameter = symbols.lookup<plm::ParameterOp>(get.getParameter());
-  auto tensor = tensorFromAttr(parameter.getValue());
+  auto tensor = evaluate(op.getWeight(), symbols);
   if (!tensor)
     return tensor.takeError();
   Eigen::Map<const Matrix> stored(tensor->as<float>(), tensor->shape[0],
@@ -88,6 +150,13 @@ void plmc::setBias(plm::LinearOp op, const Vector &bias, SymbolTable &symbols) {
                    blobOf(ArrayRef(bias.data(), bias.size()))));
 }
 
+void plmc::shareWeight(plm::LinearOp op, ArrayRef<plm::LinearOp> others) {
+  for (plm::LinearOp other : others) {
+    other.getWeightMutable().assign(op.getWeight());
+    other.setPrecisionAttr(op.getPrecisionAttr());
+  }
+}
+
 void plmc::eraseUnusedParameters(ModuleOp module) {
   llvm::DenseSet<StringRef> used;
   // A chain may end unused: from the last to the first.
@@ -106,4 +175,16 @@ void plmc::eraseUnusedParameters(ModuleOp module) {
     if (!used.contains(parameter.getSymName()) &&
         SymbolTable::symbolKnownUseEmpty(parameter, module))
       parameter.erase();
+}
+
+LogicalResult
+plmc::changeForward(ModuleOp module, llvm::StringRef what,
+                    llvm::function_ref<llvm::Error(func::FuncOp)> body) {
+  auto func = module.lookupSymbol<func::FuncOp>("forward");
+  if (!func || func.isExternal())
+    return module.emitError() << "there is no function @forward to " << what;
+  if (llvm::Error error = body(func))
+    return module.emitError() << llvm::toString(std::move(error));
+  eraseUnusedParameters(module);
+  return success();
 }

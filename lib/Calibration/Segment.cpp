@@ -28,6 +28,7 @@ plmc::compileForHost(ModuleOp module) {
     return success();
   });
   CompileOptions options;
+  options.textInput = false;
   options.soname = "calibration"; // the same in all that are alike
   options.reuseCode = true;
   PassManager pm(module.getContext(), ModuleOp::getOperationName());

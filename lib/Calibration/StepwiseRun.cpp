@@ -8,6 +8,7 @@
 #include "plmc/Calibration/StepwiseRun.h"
 #include "Segment.h"
 #include "plmc/Dialect/PLM/PLM.h"
+#include "plmc/Interpreter/Interpreter.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -23,6 +24,59 @@ StepwiseRun::StepwiseRun(func::FuncOp func, ArrayRef<CalibrationBatch> batches)
 /// True unless the op has run.
 bool StepwiseRun::isAhead(Operation *op) const {
   return op == next || next->isBeforeInBlock(op);
+}
+
+/// Whether the interpreter takes less time than the fraction of a second that
+/// a compilation takes.
+bool StepwiseRun::isSmall(ArrayRef<Operation *> ops) const {
+  constexpr double most = 3e7; // multiply-adds
+  double positions = 0, pairs = 0, work = 0;
+  for (const CalibrationBatch &batch : batches) {
+    positions += double(batch.batch) * batch.length;
+    pairs += double(batch.batch) * batch.length * batch.length;
+  }
+  auto sizeOf = [](Value value) {
+    double size = 1;
+    for (int64_t dim : cast<RankedTensorType>(value.getType()).getShape())
+      size *= ShapedType::isDynamic(dim) ? 1 : dim;
+    return size;
+  };
+  for (Operation *op : ops) {
+    if (isa<plm::MatmulOp>(op)) // shapes of any kind
+      return false;
+    if (auto linear = dyn_cast<plm::LinearOp>(op))
+      work += positions * sizeOf(linear.getWeight());
+    else if (auto attention = dyn_cast<plm::AttentionOp>(op))
+      work += 2 * pairs * sizeOf(attention.getResult());
+    else
+      for (Value result : op->getResults())
+        work += 8 * positions * sizeOf(result);
+  }
+  return work < most;
+}
+
+using Runner = std::function<llvm::Expected<std::vector<HostTensor>>(
+    ArrayRef<HostTensor>)>;
+
+/// Computes what the module does by the interpreter or by a library.
+static llvm::Expected<Runner> runnerOf(ModuleOp module, bool interpreted) {
+  if (interpreted) {
+    auto func = *module.getOps<func::FuncOp>().begin();
+    return
+        [func](ArrayRef<HostTensor> inputs) { return interpret(func, inputs); };
+  }
+  auto model = compileForHost(module);
+  if (!model)
+    return model.takeError();
+  auto context = (*model)->createContext(/*threads=*/0);
+  if (!context)
+    return context.takeError();
+  // std::function copies what it holds.
+  std::shared_ptr<LoadedModel> library = std::move(*model);
+  std::shared_ptr<LoadedModel::Context> running = std::move(*context);
+  return [library, running](ArrayRef<HostTensor> inputs) {
+    return running->run(inputs);
+  };
 }
 
 llvm::Error StepwiseRun::advanceTo(Operation *op, ArrayRef<Value> wanted) {
@@ -60,12 +114,9 @@ llvm::Error StepwiseRun::advanceTo(Operation *op, ArrayRef<Value> wanted) {
       inputs.insert(argument);
     OwningOpRef<ModuleOp> module =
         extractSegment(func, ops, inputs.getArrayRef(), outputs.getArrayRef());
-    auto model = compileForHost(*module);
-    if (!model)
-      return model.takeError();
-    auto context = (*model)->createContext(/*threads=*/0);
-    if (!context)
-      return context.takeError();
+    auto run = runnerOf(*module, interpretSmall && isSmall(ops));
+    if (!run)
+      return run.takeError();
     for (size_t batch = 0; batch < batches.size(); ++batch) {
       std::vector<HostTensor> given;
       for (Value input : inputs) {
@@ -74,7 +125,7 @@ llvm::Error StepwiseRun::advanceTo(Operation *op, ArrayRef<Value> wanted) {
           return llvm::createStringError("calibration misses a value");
         given.push_back(known->second[batch]);
       }
-      auto results = (*context)->run(given);
+      auto results = (*run)(given);
       if (!results)
         return results.takeError();
       for (auto [value, result] : llvm::zip(outputs, *results))

@@ -60,14 +60,15 @@ static Objects &objects() {
   return all;
 }
 
-static std::string keyOf(const llvm::Module &module, const TargetInfo &target) {
+static std::string keyOf(const llvm::Module &module, const TargetInfo &target,
+                         bool textInput) {
   llvm::SmallString<0> text;
   llvm::raw_svector_ostream os(text);
-  os << target.triple << '\0' << target.cpu << '\0' << target.features << '\0';
+  os << target.triple << '\0' << target.cpu << '\0' << target.features << '\0'
+     << textInput;
   llvm::WriteBitcodeToFile(module, os);
-  auto hash = llvm::SHA256::hash(
-      llvm::ArrayRef(reinterpret_cast<const uint8_t *>(text.data()),
-                     text.size()));
+  auto hash = llvm::SHA256::hash(llvm::ArrayRef(
+      reinterpret_cast<const uint8_t *>(text.data()), text.size()));
   return std::string(hash.begin(), hash.end());
 }
 
@@ -80,22 +81,23 @@ static llvm::Error write(StringRef path, StringRef bytes) {
     problem = os.error();
     os.clear_error();
   }
-  return problem ? llvm::createStringError(problem, "cannot write " + path +
-                                                        ": " +
-                                                        problem.message())
-                 : llvm::Error::success();
+  return problem
+             ? llvm::createStringError(problem, "cannot write " + path + ": " +
+                                                    problem.message())
+             : llvm::Error::success();
 }
 
 llvm::Expected<std::vector<std::string>>
 plmc::emitKnownObject(std::unique_ptr<llvm::Module> module,
-                      const TargetInfo &target, StringRef path) {
-  std::string key = keyOf(*module, target);
+                      const TargetInfo &target, StringRef path,
+                      bool textInput) {
+  std::string key = keyOf(*module, target, textInput);
   if (std::optional<Object> known = objects().find(key)) {
     if (llvm::Error error = write(path, known->bytes))
       return std::move(error);
     return std::move(known->undefined);
   }
-  auto undefined = emitObject(std::move(module), target, path);
+  auto undefined = emitObject(std::move(module), target, path, textInput);
   if (!undefined)
     return undefined;
   // What cannot be read is only made again.

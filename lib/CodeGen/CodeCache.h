@@ -26,7 +26,7 @@ namespace plmc {
 /// that was given an equal module. Safe to call from several threads.
 llvm::Expected<std::vector<std::string>>
 emitKnownObject(std::unique_ptr<llvm::Module> module, const TargetInfo &target,
-                llvm::StringRef path);
+                llvm::StringRef path, bool textInput = true);
 
 } // namespace plmc
 

@@ -135,15 +135,20 @@ static llvm::Error checkRanks(ModuleOp module) {
   return check(func.getResultTypes(), "output");
 }
 
-/// Every id that the tokenizer may give must be one that the model takes.
+/// Every id that the tokenizer may give must be one that the model takes, and
+/// the model may have a few rows more, as padding: exporters round the number
+/// of rows up.
 static llvm::Error checkTokenizer(ModuleOp module,
                                   const CompileOptions &options,
                                   const ProgramInfo &info) {
   auto func = module.lookupSymbol<func::FuncOp>("forward");
   if (options.tokenizer.empty() || !func)
     return llvm::Error::success();
+  constexpr int64_t padding = 512;
   for (const ProgramInfo::IdCheck &check : info.idChecks)
-    if (isTokenInput(func, check.input) && options.tokenizerIds > check.limit)
+    if (isTokenInput(func, check.input) &&
+        (options.tokenizerIds > check.limit ||
+         options.tokenizerIds < check.limit - padding))
       return llvm::createStringError(
           "the tokenizer has ids up to " + Twine(options.tokenizerIds - 1) +
           ", the model's embedding table has " + Twine(check.limit) +
@@ -218,7 +223,8 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
   if (options.rewriteCode)
     options.rewriteCode(*llvmModule);
   auto emit = options.reuseCode ? emitKnownObject : emitObject;
-  auto undefined = emit(std::move(llvmModule), targets->back(), object.path);
+  auto undefined = emit(std::move(llvmModule), targets->back(), object.path,
+                        options.textInput);
   if (!undefined)
     return undefined.takeError();
   if (kind != OutputKind::SharedLibrary)

@@ -34,8 +34,6 @@ static RankedTensorType typeOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
-static bool isBF16(float value) { return roundToBF16(value) == value; }
-
 namespace {
 
 /// A weight [K, N] (or, transposed, [N, K]) and what belongs to its columns,

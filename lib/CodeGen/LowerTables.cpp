@@ -13,6 +13,7 @@
 
 #include "LowerWeights.h"
 #include "plmc/Interpreter/Interpreter.h"
+#include "plmc/Support/BFloat16.h"
 #include "plmc/Support/CopiedBlob.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/xxhash.h"
@@ -70,6 +71,20 @@ FailureOr<FlatSymbolRefAttr> WeightLowering::table(Value value) {
   return FlatSymbolRefAttr::get(known);
 }
 
+FlatSymbolRefAttr WeightLowering::storeRowScales(StringRef name,
+                                                 ArrayRef<float> scales,
+                                                 ArrayRef<int64_t> shape) {
+  if (!llvm::all_of(scales, isBF16))
+    return store(name, scales, shape);
+  std::vector<uint16_t> halves;
+  for (float scale : scales)
+    halves.push_back(floatToBF16(scale));
+  auto element =
+      IntegerType::get(builder.getContext(), 16, IntegerType::Unsigned);
+  return storeBlob(name, copiedBlob(ArrayRef<uint16_t>(halves)),
+                   RankedTensorType::get(shape, element));
+}
+
 /// A table of 4-bit values and their scales, one for each block of each row.
 FailureOr<plk::WeightOp>
 WeightLowering::halfByteTable(const QuantizedWeight &source) {
@@ -87,8 +102,8 @@ WeightLowering::halfByteTable(const QuantizedWeight &source) {
                   .str()];
   if (known)
     return known;
-  Ref scale =
-      store((get.getParameter() + ".scale").str(), *scales, {shape[0], blocks});
+  Ref scale = storeRowScales((get.getParameter() + ".scale").str(), *scales,
+                             {shape[0], blocks});
   known = create(get, /*panels=*/false, /*transposed=*/false);
   known.setQuantizedAttr(TypeAttr::get(source.elementType()));
   known.setScaleAttr(scale);

@@ -130,7 +130,10 @@ WeightLowering::quantized(const QuantizedWeight &source, bool panels,
   if (known)
     return known;
   std::string name = get.getParameter().str();
-  Ref scale = store(name + ".scale", *scales, {count}), zeroPoint;
+  Ref scale = axis == 0 && !panels && zeroPoints->empty()
+                  ? storeRowScales(name + ".scale", *scales, {count})
+                  : store(name + ".scale", *scales, {count}),
+      zeroPoint;
   if (!zeroPoints->empty())
     zeroPoint = store(name + ".zero_point", *zeroPoints, {count});
   plk::WeightOp op = create(get, panels, transposed);

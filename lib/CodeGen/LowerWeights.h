@@ -58,6 +58,9 @@ private:
             llvm::ArrayRef<int64_t> shape, int64_t panel = 0);
   Ref storeBlob(llvm::StringRef name, mlir::AsmResourceBlob blob,
                 mlir::RankedTensorType type, int64_t panel = 0);
+  /// Scales of the rows of a table: in bf16 where that is exact.
+  Ref storeRowScales(llvm::StringRef name, llvm::ArrayRef<float> scales,
+                     llvm::ArrayRef<int64_t> shape);
 
   mlir::func::FuncOp func;
   mlir::SymbolTable symbols;

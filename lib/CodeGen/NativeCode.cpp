@@ -28,6 +28,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/IPO/GlobalDCE.h"
 
 using namespace mlir;
 using namespace plmc;
@@ -149,7 +150,7 @@ plmc::linkVariants(std::vector<std::unique_ptr<llvm::Module>> modules) {
 
 llvm::Expected<std::vector<std::string>>
 plmc::emitObject(std::unique_ptr<llvm::Module> module, const TargetInfo &target,
-                 StringRef path) {
+                 StringRef path, bool textInput) {
   std::string error;
   std::unique_ptr<llvm::TargetMachine> machine =
       createTargetMachine(target, error);
@@ -175,6 +176,11 @@ plmc::emitObject(std::unique_ptr<llvm::Module> module, const TargetInfo &target,
       value.setLinkage(llvm::GlobalValue::InternalLinkage),
           value.setVisibility(llvm::GlobalValue::DefaultVisibility);
 
+  // Nobody calls the tokenizer then.
+  if (llvm::Function *text = module->getFunction("plm_run_text");
+      text && !textInput)
+    text->setLinkage(llvm::GlobalValue::InternalLinkage);
+
   std::string problem;
   llvm::raw_string_ostream problemStream(problem);
   if (llvm::verifyModule(*module, &problemStream))
@@ -190,6 +196,8 @@ plmc::emitObject(std::unique_ptr<llvm::Module> module, const TargetInfo &target,
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, sccs, modules);
+  if (!textInput)
+    llvm::GlobalDCEPass().run(*module, modules);
   builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2)
       .run(*module, modules);
 

@@ -31,7 +31,7 @@ linkVariants(std::vector<std::unique_ptr<llvm::Module>> modules);
 
 llvm::Expected<std::vector<std::string>>
 emitObject(std::unique_ptr<llvm::Module> module, const TargetInfo &target,
-           llvm::StringRef path);
+           llvm::StringRef path, bool textInput = true);
 
 } // namespace plmc
 

@@ -49,6 +49,9 @@ Error checkBudgetOptions(const CompressOptions &options, OutputFormat format) {
     return refuse("measures on token sequences: give --calibration=FILE.npz");
   if (!(options.budgetSeconds > 0))
     return refuse("needs time: --budget-time is in seconds, above 0");
+  if (needsLabels(options.budget) && options.evalPath.empty())
+    return refuse("asks how good answers are; name texts with labels: "
+                  "--eval=FILE.tsv");
   for (auto [option, path] : {std::pair("--resume", &options.resumePath),
                               std::pair("--pareto", &options.paretoPath)})
     if (!path->empty())
@@ -63,11 +66,13 @@ static std::string subjectOf(const Recipe &base,
                              const CompressOptions &options) {
   std::string text = versionText().str() + " " + options.input + " " +
                      std::to_string(modelBytes(options.input)) + " " +
-                     options.cpu + (options.computePadding ? " compute " : " ") +
+                     options.cpu +
+                     (options.computePadding ? " compute " : " ") +
                      options.tokenizer + " "; // its size is the library's
-  if (auto file = llvm::MemoryBuffer::getFile(options.input, /*IsText=*/false,
-                                              /*RequiresNullTerminator=*/false))
-    text += std::to_string(llvm::xxh3_64bits((*file)->getBuffer())) + " ";
+  for (const std::string &path : {options.input, options.evalPath})
+    if (auto file = llvm::MemoryBuffer::getFile(
+            path, /*IsText=*/false, /*RequiresNullTerminator=*/false))
+      text += std::to_string(llvm::xxh3_64bits((*file)->getBuffer())) + " ";
   for (const Condition &condition : options.budget)
     if (condition.metric == Metric::Latency)
       text += std::to_string(condition.batch) + "x" +
@@ -173,7 +178,7 @@ chooseByBudget(ModuleOp imported, const Recipe &base,
   Inventory inventory = takeInventory(**module);
   BudgetBench bench(**module, base, inventory, goal,
                     std::move(compileOptionsOf), std::move(folder), line);
-  if (Error error = bench.prepare(state.get()))
+  if (Error error = bench.prepare(state.get(), options.evalPath))
     return std::move(error);
   SearchLimits limits;
   limits.seconds = options.budgetSeconds;

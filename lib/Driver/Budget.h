@@ -9,8 +9,8 @@
 #define PLMC_LIB_DRIVER_BUDGET_H
 
 #include "BudgetBench.h"
-#include "plmc/Report/SearchReport.h"
 #include "plmc/Driver/Compress.h"
+#include "plmc/Report/SearchReport.h"
 
 namespace plmc {
 

@@ -9,6 +9,7 @@
 #include "Latency.h"
 #include "Output.h"
 #include "mlir/Pass/PassManager.h"
+#include "plmc/Evaluation/TemporaryModel.h"
 #include "plmc/Support/Interrupt.h"
 #include "plmc/Support/TemporaryFile.h"
 #include "llvm/Support/Path.h"
@@ -40,7 +41,7 @@ static bool boundsKind(const Goal &goal, bool ofEmbeddings) {
   });
 }
 
-Error BudgetBench::prepare(BudgetState *known) {
+Error BudgetBench::prepare(BudgetState *known, StringRef evalPath) {
   state = known;
   std::string data = base.calibration.part(/*heldOut=*/true);
   Expected<CalibrationSet> set = CalibrationSet::read(data);
@@ -58,7 +59,13 @@ Error BudgetBench::prepare(BudgetState *known) {
   if (boundsKind(goal, false) && !evaluator->hasDistributions())
     return makeError(ExitCode::Usage, "--budget: the model gives no logits; "
                                       "bound a cosine instead of kl or top1");
-  return Error::success();
+  if (!needsLabels(goal.all()))
+    return Error::success();
+  auto read = Labels::read(evalPath, base);
+  if (!read)
+    return read.takeError();
+  labels = std::move(*read);
+  return labels->prepare(*copy, "--budget", goal.all());
 }
 
 double BudgetBench::seconds() const {
@@ -159,13 +166,14 @@ Expected<Measurement> BudgetBench::measureModule(ModuleOp module,
   Measurement result;
   result.fileBytes = int64_t(fileBytes(file.path));
   Expected<std::unique_ptr<LoadedModel>> model = LoadedModel::open(file.path);
-  Expected<ModelDistance> distance = [&]() -> Expected<ModelDistance> {
-    if (model)
-      return evaluator->compare(**model);
-    // For another CPU than this one.
+  bool isForHere = bool(model);
+  if (!model) {
     llvm::consumeError(model.takeError());
-    return evaluator->compare(module);
-  }();
+    model = compileTemporary(module);
+    if (!model)
+      return model.takeError();
+  }
+  Expected<ModelDistance> distance = evaluator->compare(**model);
   if (!distance)
     return distance.takeError();
   auto set = [&](Metric metric, std::optional<double> value) {
@@ -178,7 +186,13 @@ Expected<Measurement> BudgetBench::measureModule(ModuleOp module,
   set(Metric::Top1, distance->top1());
   set(Metric::Parameters, double(summary.parameters));
   set(Metric::Macs, double(summary.macsPerToken));
-  if (model)
+  if (labels) {
+    Expected<Scores> scores = labels->score(**model);
+    if (!scores)
+      return scores.takeError();
+    result.metrics.insert(scores->begin(), scores->end());
+  }
+  if (isForHere)
     if (Error error = measureLatencies(**model, result))
       return std::move(error);
   return result;

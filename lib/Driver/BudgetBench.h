@@ -9,6 +9,7 @@
 #define PLMC_LIB_DRIVER_BUDGETBENCH_H
 
 #include "BudgetState.h"
+#include "Labels.h"
 #include "Progress.h"
 #include "plmc/Analysis/ModelSummary.h"
 #include "plmc/CodeGen/Compile.h"
@@ -35,8 +36,9 @@ public:
               CompileOptionsOf compileOptionsOf, std::string folder,
               Progress &line);
 
-  /// The original, and the sequences. Errors are of bad input.
-  llvm::Error prepare(BudgetState *state);
+  /// The original, and the sequences; labelled texts of `evalPath` where the
+  /// goal bounds what they tell. Errors are of bad input.
+  llvm::Error prepare(BudgetState *state, llvm::StringRef evalPath);
 
   llvm::Expected<Measurement> measure(const Plan &plan) override;
   double seconds() const override;
@@ -61,6 +63,7 @@ private:
   Progress &line;
   BudgetState *state = nullptr;
   std::unique_ptr<Evaluator> evaluator;
+  std::unique_ptr<Labels> labels; // null where none is bounded
   /// Modules after the first steps of recipes, the newest first: plans have
   /// these in common, and pruning is slow. Weights are shared between clones.
   struct Prefix {

@@ -169,7 +169,23 @@ Error hashCalibration(Recipe &recipe) {
                          ", the recipe was made with " + calibration.sha256 +
                          "; use that data, or take the line out");
   calibration.sha256 = found;
+  // What steps will read, read once before the model is: a slip in it is bad
+  // input, not a pass that fails.
+  for (const RecipeStep &step : recipe.steps)
+    for (const RecipeOption &option : step.options)
+      if (option.name == "calibration")
+        return coded(CalibrationSet::read(option.values.front()).takeError());
   return Error::success();
+}
+
+bool readsTexts(const Recipe &recipe) {
+  auto isText = [](const std::string &path) {
+    return !StringRef(path).ends_with_insensitive(".npz");
+  };
+  return llvm::any_of(recipe.calibration.files, isText) ||
+         llvm::any_of(recipe.steps, [](const RecipeStep &step) {
+           return step.find("tokenizer") != nullptr;
+         });
 }
 
 Recipe withoutFolders(Recipe recipe) {
@@ -182,8 +198,10 @@ Recipe withoutFolders(Recipe recipe) {
   strip(recipe.calibration.tokenizer);
   for (RecipeStep &step : recipe.steps)
     for (RecipeOption &option : step.options)
-      if (option.name == "tokenizer") {
+      if (option.name == "tokenizer" || option.name == "output-tokenizer") {
         strip(option.values.front());
+      } else if (option.name == "corpus") {
+        llvm::for_each(option.values, strip);
       } else if (option.name == "calibration") {
         CalibrationPart part = CalibrationPart::parse(option.values.front());
         std::vector<std::string> files = part.files();

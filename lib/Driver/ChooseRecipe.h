@@ -23,6 +23,9 @@ llvm::Expected<Recipe> chooseRecipe(const CompressOptions &options);
 /// a file cannot be read, or the recipe says another hash.
 llvm::Error hashCalibration(Recipe &recipe);
 
+/// True if a step, or what measures, cuts texts into ids by a tokenizer.
+bool readsTexts(const Recipe &recipe);
+
 /// The recipe that a library's build record holds (as recipeToJSON wrote it):
 /// files by name only, so that the folder of a build does not show in it.
 Recipe withoutFolders(Recipe recipe);

@@ -13,6 +13,7 @@
 #include "Output.h"
 #include "Pipeline.h"
 #include "RunSteps.h"
+#include "Vocabulary.h"
 #include "plmc/Analysis/NonFinite.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Driver/Verify.h"
@@ -116,8 +117,6 @@ Error Compression::checkOptions() {
                      "--verify runs what was written: emit .so or .onnx");
   if (onlyPrints)
     return Error::success();
-  if (Error error = checkTokenizer())
-    return error;
   if (Error error = checkModelPath(options.input))
     return error;
   if (!options.printRecipe.empty() && options.printRecipe != "-")
@@ -134,9 +133,13 @@ Error Compression::checkOptions() {
 Error Compression::checkTokenizer() {
   if (options.tokenizer.empty())
     return Error::success();
-  if (format == OutputFormat::MLIR || format == OutputFormat::ONNX)
+  // Of a file that cannot hold it, it may still read texts for this run.
+  if (format == OutputFormat::MLIR || format == OutputFormat::ONNX) {
+    if (readsTexts(recipe) || !options.evalPath.empty())
+      return Error::success();
     return makeError(ExitCode::Usage,
                      "--tokenizer goes into a library: emit .so, .o or .a");
+  }
   auto opened = Tokenizer::open(options.tokenizer);
   if (!opened)
     return withCode(opened.takeError(), ExitCode::BadInput);
@@ -253,6 +256,8 @@ Error Compression::transform() {
     report.unrecognized.push_back({op.node, op.op, op.reason});
   if (Error error = checkSize())
     return error;
+  if (Error error = matchTokenizer(*module, recipe, tokenizer))
+    return error;
   return passes->run(
       [&](OpPassManager &pm) { buildLowering(pm, options, format); });
 }
@@ -281,6 +286,8 @@ std::string Compression::buildRecord(const Recipe &recipe,
                            {"vocabulary", tokenizer->vocabularyHash()},
                            {"maxLength", tokenizer->maxLength()},
                            {"bytes", tokenizer->image().size()}};
+  if (std::string hash = vocabularyHash(*module); !hash.empty())
+    record["vocabulary"] = hash;
   record["parameters"] = after.parameters;
   record["family"] = after.family;
   return record.dump(-1, ' ', false,
@@ -350,9 +357,10 @@ Error Compression::emit() {
 /// The files of this run that make up the result.
 std::vector<std::string> Compression::outputFiles() const {
   std::vector<std::string> files = {written};
-  // Large weights lie beside an ONNX model (see exportONNX).
+  // Large weights lie beside an ONNX model (see exportONNX). Within it they
+  // take at least half of what they take here: bytes may become 4 bits.
   if (format == OutputFormat::ONNX &&
-      fileBytes(written) < uint64_t(report.after.parameterBytes))
+      fileBytes(written) < uint64_t(report.after.parameterBytes) / 2)
     files.push_back(written + ".data");
   return files;
 }
@@ -441,6 +449,9 @@ Error Compression::choosePipeline() {
   if (!chosen)
     return chosen.takeError();
   recipe = std::move(*chosen);
+  if (!options.output.empty())
+    if (Error error = checkTokenizer())
+      return error;
   if (Error error = checkBudgetOptions(options, format))
     return error;
   // Else it is what the search is to build on.
@@ -469,6 +480,7 @@ Error Compression::searchRecipe() {
 }
 
 Error Compression::showPipeline() {
+  chooseTokenizerFolder(recipe, options.output);
   llvm::Expected<std::string> pipeline =
       pipelineText(recipe, options, format, context.get());
   if (!pipeline)
@@ -498,6 +510,7 @@ std::string Compression::recipeText() const {
   return "# plmc compress " + cleanText(options.input) + " -o " +
          cleanText(options.output) + " --cpu=" + options.cpu +
          (options.computePadding ? " --padding=compute" : "") +
+         (tokenizer ? " --tokenizer=" + cleanText(options.tokenizer) : "") +
          " --recipe=THIS_FILE\n" + printRecipe(recipe);
 }
 

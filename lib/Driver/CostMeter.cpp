@@ -7,6 +7,7 @@
 
 #include "CostMeter.h"
 #include "Latency.h"
+#include "Vocabulary.h"
 #include "plmc/Evaluation/TemporaryModel.h"
 #include "plmc/Recipe/Steps.h"
 #include "llvm/ADT/ScopeExit.h"
@@ -54,6 +55,17 @@ Error CostMeter::check() {
     return makeError(ExitCode::Usage,
                      "--fail-if compares outputs on token sequences; name "
                      "some: --calibration=FILE.npz");
+  if (options.evalPath.empty()) {
+    if (needsLabels(options.failIf))
+      return makeError(ExitCode::Usage,
+                       "--fail-if asks how good answers are; name texts with "
+                       "labels: --eval=FILE.tsv");
+  } else if (!labels) {
+    auto read = Labels::read(options.evalPath, recipe);
+    if (!read)
+      return read.takeError();
+    labels = std::move(*read);
+  }
   for (const std::string &shape : options.latencyShapes)
     if (Expected<Shape> parsed = parseShape("--report-latency", shape); !parsed)
       return parsed.takeError();
@@ -105,9 +117,39 @@ Error CostMeter::begin(ModuleOp module) {
   Stopwatch watch(spent);
   report.componentsBefore = weightBreakdown(module);
   report.recognized = summarizeModel(module);
-  if (!options.latencyShapes.empty())
+  vocabulary = module->getAttr("plm.vocabulary");
+  if (!options.latencyShapes.empty() || labels)
     original = module.clone();
-  return wantsDistance() ? createEvaluator(module) : Error::success();
+  if (wantsDistance())
+    if (Error error = createEvaluator(module))
+      return error;
+  if (!labels)
+    return Error::success();
+  if (Error error = labels->prepare(module, "--fail-if", options.failIf))
+    return error;
+  report.labels = labels->report();
+  Expected<LoadedModel *> model = originalModel();
+  if (!model)
+    return model.takeError();
+  progress.show("plmc: scoring the original on labelled texts");
+  Expected<Scores> scores = labels->score(**model);
+  if (!scores)
+    return scores.takeError();
+  report.labels->before = std::move(*scores);
+  return Error::success();
+}
+
+/// The model before the steps, compiled once.
+Expected<LoadedModel *> CostMeter::originalModel() {
+  if (evaluator)
+    return &evaluator->original();
+  if (!compiledOriginal) {
+    Expected<std::unique_ptr<LoadedModel>> model = compileTemporary(*original);
+    if (!model)
+      return withCode(model.takeError(), ExitCode::Unsupported);
+    compiledOriginal = std::move(*model);
+  }
+  return compiledOriginal.get();
 }
 
 Error CostMeter::compare(ModuleOp module) {
@@ -122,6 +164,17 @@ Error CostMeter::compare(ModuleOp module) {
 Error CostMeter::afterStep(ModuleOp module, StepReport &step) {
   Stopwatch watch(spent);
   const StepInfo *info = findStep(step.name);
+  if (evaluator && hasOtherIds(module, vocabulary)) {
+    // The same ids are not the same text any more.
+    std::string text = "step '" + step.name +
+                       "' gave ids another meaning, so "
+                       "outputs of the same ids cannot be compared; "
+                       "--eval=FILE.tsv scores texts";
+    if (conditionNeedsSequences())
+      return makeError(ExitCode::Usage, "--fail-if: " + text);
+    report.evaluation->problem = text;
+    evaluator.reset();
+  }
   if (!evaluator || (info && info->exact))
     return Error::success();
   if (Error error = compare(module))
@@ -136,15 +189,30 @@ Error CostMeter::afterSteps(ModuleOp module) {
   bool timed = llvm::any_of(options.failIf, [](const Condition &condition) {
     return condition.metric == Metric::Latency;
   });
-  if (timed || !options.latencyShapes.empty())
+  if (timed || labels || !options.latencyShapes.empty())
     final = module.clone();
+  if (labels)
+    if (Error error = labels->follow(module, recipe))
+      return error;
   if (!evaluator)
     return Error::success();
   if (!last)
     if (Error error = compare(module))
       return error;
-  EvaluationReport &result = *report.evaluation;
-  result.distance = *last;
+  report.evaluation->distance = *last;
+  addWorstExamples();
+  return Error::success();
+}
+
+/// Ids are no use to a reader who has the tokenizer.
+void CostMeter::addWorstExamples() {
+  std::unique_ptr<Tokenizer> tokenizer;
+  if (std::string path = recipe.calibration.tokenizerPath(); !path.empty()) {
+    if (auto opened = Tokenizer::open(path))
+      tokenizer = std::move(*opened);
+    else
+      llvm::consumeError(opened.takeError()); // ids will do
+  }
   const CalibrationSet &set = evaluator->sequences();
   for (const WorstExample &worst : last->worst) {
     EvaluationReport::Example example;
@@ -152,23 +220,30 @@ Error CostMeter::afterSteps(ModuleOp module) {
     example.output = worst.output;
     example.ids = set.sequences[worst.sequence];
     example.tokens = example.ids.size();
-    example.ids.resize(std::min<size_t>(example.ids.size(), 32));
+    constexpr size_t most = 32;
+    bool cut = example.ids.size() > most;
+    example.ids.resize(std::min(example.ids.size(), most));
+    if (tokenizer)
+      example.text = tokenizer->decode(std::vector<int32_t>(
+                         example.ids.begin(), example.ids.end())) +
+                     (cut ? " ..." : "");
     example.distance = worst.distance;
-    result.worst.push_back(std::move(example));
+    report.evaluation->worst.push_back(std::move(example));
   }
+}
+
+Error CostMeter::measureLabels() {
+  if (!labels)
+    return Error::success();
+  progress.show("plmc: scoring the result on labelled texts");
+  Expected<Scores> scores = labels->score(*result);
+  if (!scores)
+    return scores.takeError();
+  report.labels->after = std::move(*scores);
   return Error::success();
 }
 
-Error CostMeter::measureLatencies(StringRef written) {
-  if (!final)
-    return Error::success();
-  Expected<std::unique_ptr<LoadedModel>> after = LoadedModel::open(written);
-  if (!after) { // no library, or one for another machine
-    llvm::consumeError(after.takeError());
-    after = compileTemporary(*final);
-  }
-  if (!after)
-    return withCode(after.takeError(), ExitCode::Unsupported);
+Error CostMeter::measureLatencies() {
   auto time = [&](LoadedModel &model, const Shape &shape) -> Expected<double> {
     progress.show("plmc: timing " + Twine(shape.batch) + "x" +
                   Twine(shape.sequence));
@@ -178,26 +253,20 @@ Error CostMeter::measureLatencies(StringRef written) {
       return latency.takeError();
     return latency->median / 1000;
   };
-  std::unique_ptr<LoadedModel> compiled;
-  LoadedModel *before = evaluator ? &evaluator->original() : nullptr;
-  if (!before && original) {
-    Expected<std::unique_ptr<LoadedModel>> model = compileTemporary(*original);
-    if (!model)
-      return withCode(model.takeError(), ExitCode::Unsupported);
-    compiled = std::move(*model);
-    before = compiled.get();
-  }
   auto add = [&](Shape shape, bool withBefore) -> Error {
     for (const LatencyReport &known : report.latencies)
       if (known.batch == shape.batch && known.sequence == shape.sequence)
         return Error::success();
     LatencyReport row{shape.batch, shape.sequence, 0, 0};
-    Expected<double> seconds = time(**after, shape);
+    Expected<double> seconds = time(*result, shape);
     if (!seconds)
       return seconds.takeError();
     row.after = *seconds;
     if (withBefore) {
-      seconds = time(*before, shape);
+      Expected<LoadedModel *> before = originalModel();
+      if (!before)
+        return before.takeError();
+      seconds = time(**before, shape);
       if (!seconds)
         return seconds.takeError();
       row.before = *seconds;
@@ -206,7 +275,7 @@ Error CostMeter::measureLatencies(StringRef written) {
     return Error::success();
   };
   for (const std::string &text : options.latencyShapes)
-    if (Error error = add(*parseShape("--report-latency", text), before))
+    if (Error error = add(*parseShape("--report-latency", text), true))
       return error;
   for (const Condition &condition : options.failIf)
     if (condition.metric == Metric::Latency)
@@ -239,6 +308,16 @@ Expected<double> CostMeter::valueOf(const Condition &condition) {
     return known(last->kl());
   case Metric::Top1:
     return known(last->top1());
+  case Metric::Accuracy:
+  case Metric::F1:
+  case Metric::Matthews:
+  case Metric::Spearman:
+  case Metric::Pearson:
+    if (report.labels)
+      if (auto it = report.labels->after.find(condition.metric);
+          it != report.labels->after.end())
+        return it->second;
+    break;
   }
   return makeError(ExitCode::Internal,
                    "'" + condition.text + "' was not measured");
@@ -246,8 +325,20 @@ Expected<double> CostMeter::valueOf(const Condition &condition) {
 
 Error CostMeter::finish(StringRef written) {
   Stopwatch watch(spent);
-  if (Error error = measureLatencies(written))
-    return error;
+  if (final) {
+    Expected<std::unique_ptr<LoadedModel>> model = LoadedModel::open(written);
+    if (!model) { // no library, or one for another machine
+      llvm::consumeError(model.takeError());
+      model = compileTemporary(*final);
+    }
+    if (!model)
+      return withCode(model.takeError(), ExitCode::Unsupported);
+    result = std::move(*model);
+    if (Error error = measureLabels())
+      return error;
+    if (Error error = measureLatencies())
+      return error;
+  }
   for (const Condition &condition : options.failIf) {
     Expected<double> value = valueOf(condition);
     if (!value)

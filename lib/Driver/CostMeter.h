@@ -8,6 +8,7 @@
 #ifndef PLMC_LIB_DRIVER_COSTMETER_H
 #define PLMC_LIB_DRIVER_COSTMETER_H
 
+#include "Labels.h"
 #include "Progress.h"
 #include "mlir/IR/OwningOpRef.h"
 #include "plmc/Driver/Compress.h"
@@ -47,7 +48,10 @@ private:
   bool conditionNeedsSequences() const;
   llvm::Error createEvaluator(mlir::ModuleOp module);
   llvm::Error compare(mlir::ModuleOp module);
-  llvm::Error measureLatencies(llvm::StringRef written);
+  llvm::Expected<LoadedModel *> originalModel();
+  llvm::Error measureLabels();
+  llvm::Error measureLatencies();
+  void addWorstExamples();
   llvm::Expected<double> valueOf(const Condition &condition);
 
   const CompressOptions &options;
@@ -57,7 +61,11 @@ private:
   std::unique_ptr<Evaluator> evaluator;
   /// For latencies: the model before and after the steps.
   mlir::OwningOpRef<mlir::ModuleOp> original, final;
-  std::optional<ModelDistance> last; // of the module as it now is
+  std::unique_ptr<LoadedModel> compiledOriginal; // where there's no evaluator
+  std::unique_ptr<LoadedModel> result;           // what was written, or `final`
+  std::unique_ptr<Labels> labels;                // of --eval
+  mlir::Attribute vocabulary;                    // before the steps
+  std::optional<ModelDistance> last;             // of the module as it now is
   double spent = 0;
 };
 

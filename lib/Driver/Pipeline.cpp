@@ -178,7 +178,8 @@ std::string PassRunner::State::writeReproducer() {
   return path;
 }
 
-Error PassRunner::run(llvm::function_ref<void(OpPassManager &)> addPasses) {
+Error PassRunner::run(llvm::function_ref<void(OpPassManager &)> addPasses,
+                      Kind kind) {
   MLIRContext *context = state->module->getContext();
   PassManager pm(context, ModuleOp::getOperationName());
   if (failed(applyPassManagerCLOptions(pm)))
@@ -195,6 +196,9 @@ Error PassRunner::run(llvm::function_ref<void(OpPassManager &)> addPasses) {
   if (succeeded(pm.run(state->module)))
     return Error::success();
   state->progress.clear();
+  if (kind == Kind::Step && !state->brokeModule &&
+      !diagnostics.firstError().empty())
+    return makeError(ExitCode::Unsupported, diagnostics.firstError());
   std::string message = state->failedPass.empty()
                             ? "the pass pipeline failed"
                             : "pass '" + state->failedPass + "' failed";

@@ -39,7 +39,11 @@ public:
              std::string pipeline, Progress &progress, DumpIR *dump);
   ~PassRunner();
 
-  llvm::Error run(llvm::function_ref<void(mlir::OpPassManager &)> addPasses);
+  /// Steps are the user's: what one refuses, with a message and without
+  /// harm to the module, is no failure to reproduce.
+  enum class Kind { Internal, Step };
+  llvm::Error run(llvm::function_ref<void(mlir::OpPassManager &)> addPasses,
+                  Kind kind = Kind::Internal);
   std::vector<CompressReport::PassRun> takePassRuns();
 
 private:

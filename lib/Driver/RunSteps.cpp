@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "RunSteps.h"
+#include "Vocabulary.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include <chrono>
 
@@ -26,6 +27,19 @@ static std::vector<Counter> difference(std::vector<Counter> after,
   return after;
 }
 
+/// Calibration data is token ids: of no use once a step has given them others.
+static Error checkCalibration(ModuleOp module, Attribute before,
+                              const RecipeStep &step) {
+  const RecipeOption *calibration = step.find("calibration");
+  if (!calibration || !calibration->inherited || !hasOtherIds(module, before))
+    return Error::success();
+  return makeError(ExitCode::BadInput,
+                   step.origin.text + ": step '" + step.name +
+                       "': the calibration data has the ids of the vocabulary "
+                       "before it was reduced; put the step before that, or "
+                       "give it a file of its own (calibration)");
+}
+
 Error runSteps(ModuleOp module, const Recipe &recipe, PassRunner &passes,
                const CounterSink &counters, std::vector<StepReport> &reports,
                llvm::function_ref<Error(StepReport *)> measure) {
@@ -36,7 +50,10 @@ Error runSteps(ModuleOp module, const Recipe &recipe, PassRunner &passes,
     return error;
   ModelSummary size = summarizeModel(module);
   int64_t bytes = totalBytes(weightBreakdown(module));
+  Attribute vocabulary = module->getAttr("plm.vocabulary");
   for (const RecipeStep &step : recipe.steps) {
+    if (Error error = checkCalibration(module, vocabulary, step))
+      return error;
     StepReport report;
     report.name = step.name;
     report.options = printOptions(step);
@@ -45,10 +62,12 @@ Error runSteps(ModuleOp module, const Recipe &recipe, PassRunner &passes,
     std::vector<Counter> counted = counters.get();
     Clock::time_point start = Clock::now();
     Error refused = Error::success();
-    Error error = passes.run([&](OpPassManager &pm) {
-      if (Error failed = addStep(pm, step))
-        refused = llvm::joinErrors(std::move(refused), std::move(failed));
-    });
+    Error error = passes.run(
+        [&](OpPassManager &pm) {
+          if (Error failed = addStep(pm, step))
+            refused = llvm::joinErrors(std::move(refused), std::move(failed));
+        },
+        PassRunner::Kind::Step);
     if (refused) {
       llvm::consumeError(std::move(error));
       return withCode(std::move(refused), ExitCode::BadInput);

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Driver/Tokenize.h"
+#include "Output.h"
+#include "plmc/Execution/LoadedModel.h"
 #include "plmc/Tokenizer/Tokenizer.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <nlohmann/json.hpp>
@@ -59,6 +61,39 @@ static Error one(const Tokenizer &tokenizer, StringRef text,
   return Error::success();
 }
 
+/// Ids of another vocabulary give outputs like any others, only wrong ones.
+static Error checkLibrary(const std::string &path, const Tokenizer &tokenizer) {
+  if (Error error = checkReadable(path))
+    return error;
+  Expected<std::unique_ptr<LoadedModel>> model =
+      LoadedModel::open(path, /*describeOnly=*/true);
+  if (!model)
+    return withCode(model.takeError(), ExitCode::BadInput);
+  nlohmann::json description = nlohmann::json::parse(
+      (*model)->description().str(), nullptr, /*allow_exceptions=*/false);
+  std::string hash;
+  for (const char *place :
+       {"/build/vocabulary", "/build/tokenizer/vocabulary"}) {
+    nlohmann::json::json_pointer pointer(place);
+    if (hash.empty() && description.is_object() &&
+        description.contains(pointer) && description[pointer].is_string())
+      hash = description[pointer].get<std::string>();
+  }
+  if (hash.empty())
+    return makeError(ExitCode::BadInput,
+                     "--for: '" + path +
+                         "' does not say which vocabulary its ids are of; it "
+                         "does if it was made with --tokenizer");
+  if (hash == tokenizer.vocabularyHash())
+    return Error::success();
+  return makeError(ExitCode::BadInput,
+                   "--tokenizer: its vocabulary (" +
+                       tokenizer.vocabularyHash() + ") is not that of '" +
+                       path + "' (" + hash +
+                       "); give the one that was written when the model's was "
+                       "reduced");
+}
+
 Error tokenize(const TokenizeOptions &options, llvm::raw_ostream &out) {
   if (options.texts.empty() == options.file.empty())
     return makeError(ExitCode::Usage,
@@ -68,6 +103,9 @@ Error tokenize(const TokenizeOptions &options, llvm::raw_ostream &out) {
   auto tokenizer = Tokenizer::open(options.tokenizer, open);
   if (!tokenizer)
     return withCode(tokenizer.takeError(), ExitCode::BadInput);
+  if (!options.library.empty())
+    if (Error error = checkLibrary(options.library, **tokenizer))
+      return error;
   for (const std::string &text : options.texts)
     if (Error error = one(**tokenizer, text, options, out))
       return error;

@@ -24,15 +24,27 @@ using Relation = Condition::Relation;
 
 static constexpr double unlimited = std::numeric_limits<double>::infinity();
 
+static constexpr MetricInfo resource(Metric metric, StringRef name, Unit unit) {
+  return {metric, name, unit, false, false, false, 0, unlimited};
+}
+static constexpr MetricInfo label(Metric metric, StringRef name, double least) {
+  return {metric, name, Unit::Share, true, false, true, least, 1};
+}
+
 static constexpr MetricInfo metrics[] = {
-    {Metric::Size, "size", Unit::Bytes, false, false, 0, unlimited},
-    {Metric::Parameters, "parameters", Unit::Count, false, false, 0, unlimited},
-    {Metric::Macs, "macs", Unit::Count, false, false, 0, unlimited},
-    {Metric::Latency, "latency", Unit::Seconds, false, false, 0, unlimited},
-    {Metric::Cosine, "cosine", Unit::Share, true, true, -1, 1},
-    {Metric::MinCosine, "min-cosine", Unit::Share, true, true, -1, 1},
-    {Metric::Kl, "kl", Unit::Number, false, true, 0, unlimited},
-    {Metric::Top1, "top1", Unit::Share, true, true, 0, 1},
+    resource(Metric::Size, "size", Unit::Bytes),
+    resource(Metric::Parameters, "parameters", Unit::Count),
+    resource(Metric::Macs, "macs", Unit::Count),
+    resource(Metric::Latency, "latency", Unit::Seconds),
+    {Metric::Cosine, "cosine", Unit::Share, true, true, false, -1, 1},
+    {Metric::MinCosine, "min-cosine", Unit::Share, true, true, false, -1, 1},
+    {Metric::Kl, "kl", Unit::Number, false, true, false, 0, unlimited},
+    {Metric::Top1, "top1", Unit::Share, true, true, false, 0, 1},
+    label(Metric::Accuracy, "accuracy", 0),
+    label(Metric::F1, "f1", 0),
+    label(Metric::Matthews, "matthews", -1),
+    label(Metric::Spearman, "spearman", -1),
+    label(Metric::Pearson, "pearson", -1),
 };
 
 llvm::ArrayRef<MetricInfo> allMetrics() { return metrics; }

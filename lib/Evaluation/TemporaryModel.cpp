@@ -25,6 +25,7 @@ Expected<std::unique_ptr<LoadedModel>> compileTemporary(ModuleOp module) {
     return success();
   });
   CompileOptions options;
+  options.textInput = false;
   PassManager pm(module.getContext(), ModuleOp::getOperationName());
   buildLoweringPipeline(pm, options);
   if (failed(pm.run(*copy)))

@@ -39,7 +39,8 @@ std::string attrName(StringAttr name, const Twine &fallback) {
 class Exporter {
 public:
   Exporter(ModuleOp module, func::FuncOp func)
-      : module(module), func(func), writer(func) {}
+      : func(func), writer(func), symbols(module),
+        halfBytes(findHalfBytes(module, func)) {}
 
   Error run(StringRef path, uint64_t inlineLimit);
 
@@ -49,12 +50,14 @@ private:
   void writeBody();
   void readParameter(plm::GetParameterOp op);
   void addConstant(Operation *op, std::string name, ElementsAttr value);
+  void pack(Operation *op, Initializer &initializer) const;
   void writeOutputs();
 
-  ModuleOp module;
   func::FuncOp func;
   GraphWriter writer;
+  SymbolTable symbols;
   llvm::StringMap<std::string> parameters; // symbol -> initializer
+  llvm::DenseSet<Operation *> halfBytes;   // parameters and constants
 };
 
 Error Exporter::checkSignature() {
@@ -107,36 +110,44 @@ void Exporter::nameSignature() {
   }
 }
 
+void Exporter::pack(Operation *op, Initializer &initializer) const {
+  initializer.halfBytes = halfBytes.contains(op);
+  if (initializer.halfBytes)
+    initializer.own(packHalfBytes(initializer.bytes));
+}
+
 void Exporter::addConstant(Operation *op, std::string name,
                            ElementsAttr value) {
   auto type = cast<RankedTensorType>(value.getShapedType());
   std::optional<DType> dtype = dtypeFromMLIR(type.getElementType());
   if (!dtype)
     return writer.fail(op, "ONNX has no such element type");
-  Initializer initializer{std::move(name), *dtype, {}, {}, nullptr};
+  Initializer initializer{std::move(name), *dtype, {}, {}, nullptr, false};
   initializer.shape.assign(type.getShape().begin(), type.getShape().end());
   if (auto parameter = dyn_cast<plm::ParameterOp>(op))
     if (std::optional<ArrayRef<char>> bytes = parameter.getBytes())
       if (bytes->size() == type.getNumElements() * dtypeSize(*dtype)) {
         initializer.bytes = *bytes;
+        pack(op, initializer);
         return writer.addInitializer(std::move(initializer));
       }
   llvm::Expected<HostTensor> tensor = tensorFromAttr(value);
   if (!tensor)
     return writer.fail(op, llvm::toString(tensor.takeError()),
                        std::errc::invalid_argument);
-  initializer.owned =
-      std::make_unique<std::vector<char>>(std::move(tensor->data));
-  initializer.bytes = *initializer.owned;
+  initializer.own(std::move(tensor->data));
+  pack(op, initializer);
   writer.addInitializer(std::move(initializer));
 }
 
 void Exporter::readParameter(plm::GetParameterOp op) {
+  auto parameter = symbols.lookup<plm::ParameterOp>(op.getParameter());
+  if (!parameter)
+    return writer.fail(op, "there is no parameter @" + op.getParameter());
+  if (halfBytes.contains(parameter))
+    writer.halfBytes.insert(op.getResult());
   std::string &name = parameters[op.getParameter()];
   if (name.empty()) {
-    auto parameter = module.lookupSymbol<plm::ParameterOp>(op.getParameter());
-    if (!parameter)
-      return writer.fail(op, "there is no parameter @" + op.getParameter());
     name = writer.freshName(op.getParameter());
     addConstant(parameter, name, parameter.getValue());
   }
@@ -152,6 +163,8 @@ void Exporter::writeBody() {
     } else if (auto constant = dyn_cast<plm::ConstantOp>(op)) {
       std::string name = writer.freshName("constant");
       writer.setName(constant.getResult(), name);
+      if (halfBytes.contains(constant))
+        writer.halfBytes.insert(constant.getResult());
       addConstant(constant, name, constant.getValue());
     } else if (!isa<plm::ConstraintOp>(op) && !writeTensorOp(writer, &op) &&
                !writeTransformerOp(writer, &op)) {

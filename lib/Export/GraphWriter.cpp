@@ -141,15 +141,19 @@ llvm::Error GraphWriter::takeError() {
 // Constants
 //===----------------------------------------------------------------------===//
 
+void Initializer::own(std::vector<char> data) {
+  owned = std::make_unique<std::vector<char>>(std::move(data));
+  bytes = *owned;
+}
+
 void GraphWriter::addInitializer(Initializer initializer) {
   initializers.push_back(std::move(initializer));
 }
 
 static Initializer fromTensor(std::string name, HostTensor tensor) {
-  Initializer result{std::move(name), tensor.dtype, {}, {}, nullptr};
+  Initializer result{std::move(name), tensor.dtype, {}, {}, nullptr, false};
   result.shape.assign(tensor.shape.begin(), tensor.shape.end());
-  result.owned = std::make_unique<std::vector<char>>(std::move(tensor.data));
-  result.bytes = *result.owned;
+  result.own(std::move(tensor.data));
   return result;
 }
 

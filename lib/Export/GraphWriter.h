@@ -25,6 +25,10 @@ struct Initializer {
   llvm::SmallVector<int64_t> shape;
   llvm::ArrayRef<char> bytes;
   std::unique_ptr<std::vector<char>> owned;
+  bool halfBytes = false; // of an 8-bit dtype: INT4 or UINT4, two a byte
+
+  /// Takes the data over.
+  void own(std::vector<char> data);
 };
 
 /// One attribute of a node.
@@ -64,6 +68,9 @@ public:
   std::string scalar(double value, DType dtype);    // dtype[]
   void addInitializer(Initializer initializer);
 
+  /// Values that are written in 4 bits (findHalfBytes).
+  llvm::DenseSet<mlir::Value> halfBytes;
+
   /// Dimensions as data: int64[n] and int64[].
   std::string dims(llvm::ArrayRef<DimExpr> dims);
   std::string dimScalar(const DimExpr &dim);
@@ -93,6 +100,13 @@ private:
 /// that the file knows.
 bool writeTensorOp(GraphWriter &writer, mlir::Operation *op);
 bool writeTransformerOp(GraphWriter &writer, mlir::Operation *op);
+
+/// The parameters and constants of 8-bit integers that can be INT4 or UINT4 in
+/// the file: small values that plm.dequantize alone reads.
+llvm::DenseSet<mlir::Operation *> findHalfBytes(mlir::ModuleOp module,
+                                                mlir::func::FuncOp func);
+/// The low halves of bytes, the first of two in the low half.
+std::vector<char> packHalfBytes(llvm::ArrayRef<char> bytes);
 
 /// Element type of a tensor value. Verified IR only.
 DType dtypeOf(mlir::Value value);

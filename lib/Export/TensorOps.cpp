@@ -75,16 +75,18 @@ void write(Writer &w, CastOp op) {
          w.nameOf(op.getResult()));
 }
 
-/// Zeros in the shape of the scale.
-std::string zeroPoint(Writer &w, Value scale, DType dtype) {
-  SmallVector<DimExpr> dims = dimsOf(scale);
-  if (dims.empty())
+/// Zeros in the shape of the scale; in 4 bits with `halfBytes`.
+std::string zeroPoint(Writer &w, Value scale, DType dtype,
+                      bool halfBytes = false) {
+  auto type = cast<RankedTensorType>(scale.getType());
+  if (type.getRank() == 0 && !halfBytes)
     return w.scalar(0, dtype);
-  std::optional<int64_t> count = dims[0].constant();
-  Initializer zeros{w.freshName("zero_point"), dtype, {}, {}, nullptr};
-  zeros.shape.push_back(count.value_or(0));
-  zeros.owned = std::make_unique<std::vector<char>>(count.value_or(0));
-  zeros.bytes = *zeros.owned;
+  int64_t count = type.hasStaticShape() ? type.getNumElements() : 0;
+  Initializer zeros{
+      w.freshName("zero_point"), dtype, {}, {}, nullptr, halfBytes};
+  zeros.shape.assign(type.getShape().begin(), type.getShape().end());
+  zeros.own(std::vector<char>(halfBytes ? (count + 1) / 2
+                                        : count * dtypeSize(dtype)));
   std::string name = zeros.name;
   w.addInitializer(std::move(zeros));
   return name;
@@ -109,7 +111,8 @@ void write(Writer &w, DequantizeOp op) {
   if (op.getZeroPoint())
     inputs.push_back(w.nameOf(op.getZeroPoint()));
   else if (!dimsOf(op.getScale()).empty())
-    inputs.push_back(zeroPoint(w, op.getScale(), dtypeOf(op.getInput())));
+    inputs.push_back(zeroPoint(w, op.getScale(), dtypeOf(op.getInput()),
+                               w.halfBytes.contains(op.getInput())));
   SmallVector<Attr> attributes{Attr::of("axis", int64_t(op.getAxis()))};
   if (op.getBlockSize())
     attributes.push_back(Attr::of("block_size", int64_t(op.getBlockSize())));

@@ -102,7 +102,10 @@ private:
 onnx::TensorProto tensorHeader(const Initializer &initializer) {
   onnx::TensorProto tensor;
   tensor.set_name(initializer.name);
-  tensor.set_data_type(onnxType(initializer.dtype));
+  tensor.set_data_type(!initializer.halfBytes ? onnxType(initializer.dtype)
+                       : initializer.dtype == DType::U8
+                           ? onnx::TensorProto::UINT4
+                           : onnx::TensorProto::INT4);
   for (int64_t dim : initializer.shape)
     tensor.add_dims(dim);
   return tensor;

@@ -16,6 +16,8 @@
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include "plmc/Passes/EmbeddingFactorization.h"
+#include "plmc/Passes/LayerSharing.h"
+#include "plmc/Passes/LowRank.h"
 #include "plmc/Passes/ProductQuantization.h"
 #include "plmc/Passes/PruneOutputs.h"
 #include "plmc/Passes/Pruning.h"
@@ -37,6 +39,8 @@ void plmc::registerAllPasses() {
   mlir::registerStripDebugInfoPass();
   registerRecognitionPasses();
   registerEmbeddingFactorizationPasses();
+  registerLayerSharingPasses();
+  registerLowRankPasses();
   registerProductQuantizationPasses();
   registerPrunePasses();
   registerPrecisionPasses();

@@ -84,6 +84,7 @@ private:
   void steps();
   void costs();
   void evaluation();
+  void labels();
   void latencies();
   void provenance();
 
@@ -245,6 +246,23 @@ void Page::evaluation() {
   os << worst.text();
 }
 
+void Page::labels() {
+  if (!report.labels)
+    return;
+  const LabelsReport &labels = *report.labels;
+  heading("Labelled texts");
+  paragraph("On " + formatCount(labels.texts) +
+            (labels.pairs ? " pairs of texts of " : " texts of ") +
+            labels.data + ", by the output " + labels.output +
+            "; before: the original in f32.");
+  HtmlTable table({"", ">before", ">after"});
+  for (auto [metric, value] : labels.after)
+    table.row({metricInfo(metric).name.str(),
+               ">" + formatMetric(metric, labels.before.at(metric)),
+               ">" + formatMetric(metric, value)});
+  os << table.text();
+}
+
 void Page::latencies() {
   if (report.latencies.empty())
     return;
@@ -315,6 +333,7 @@ std::string Page::write() {
   components();
   steps();
   evaluation();
+  labels();
   if (report.search)
     os << searchToHTML(*report.search);
   latencies();

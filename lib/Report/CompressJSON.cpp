@@ -71,6 +71,20 @@ static Json evaluationJSON(const EvaluationReport &evaluation) {
   return json;
 }
 
+static Json labelsJSON(const LabelsReport &labels) {
+  auto scores = [](const Scores &of) {
+    Json json = Json::object();
+    for (auto [metric, value] : of)
+      json[metricInfo(metric).name.str()] = value;
+    return json;
+  };
+  return {{"data", labels.data},
+          {"output", labels.output},
+          {labels.pairs ? "pairs" : "texts", labels.texts},
+          {"before", scores(labels.before)},
+          {"after", scores(labels.after)}};
+}
+
 static Json componentsJSON(const std::vector<WeightComponent> &components) {
   Json json = Json::object();
   for (const WeightComponent &component : components)
@@ -80,12 +94,9 @@ static Json componentsJSON(const std::vector<WeightComponent> &components) {
 }
 
 static Json searchJSON(const SearchReport &search) {
-  Json json = {{"budget", search.conditions},
-               {"met", search.met},
-               {"interrupted", search.interrupted},
-               {"seconds", search.seconds},
-               {"loss", search.lossName},
-               {"points", Json::array()},
+  Json json = {{"budget", search.conditions},       {"met", search.met},
+               {"interrupted", search.interrupted}, {"seconds", search.seconds},
+               {"loss", search.lossName},           {"points", Json::array()},
                {"sensitivities", Json::array()}};
   for (const SearchReport::Point &point : search.points)
     json["points"].push_back({{"size", point.bytes},
@@ -142,6 +153,8 @@ std::string reportToJSON(const CompressReport &report) {
                            {"sha256", report.calibrationHash}};
   if (report.evaluation)
     json["evaluation"] = evaluationJSON(*report.evaluation);
+  if (report.labels)
+    json["labels"] = labelsJSON(*report.labels);
   if (report.search)
     json["search"] = searchJSON(*report.search);
   for (const LatencyReport &row : report.latencies) {

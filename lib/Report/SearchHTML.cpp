@@ -163,8 +163,9 @@ static std::string heatMap(const SearchReport &search) {
   auto cell = [&](const SearchReport::Sensitivity &one) {
     double shade = 0;
     if (one.loss && *one.loss > 0 && std::isfinite(*one.loss))
-      shade = most > least ? std::log(*one.loss / least) / std::log(most / least)
-                           : 1;
+      shade = most > least
+                  ? std::log(*one.loss / least) / std::log(most / least)
+                  : 1;
     os << llvm::format("<td style=\"background:rgba(238,102,119,%.2f)\" ",
                        0.05 + 0.85 * shade)
        << "title=\"" << escapeXML(llvm::join(one.weights, ", ")) << "\">"

@@ -81,10 +81,6 @@ void plm_rt_texts_free(plm_context *context) {
 static plm_status open_tokenizer(plm_context *context) {
   const plm_gen_model *model = context->model;
   plm_rt_message *message = &context->message;
-  if (!model->tokenizer)
-    return plm_rt_fail(message, PLM_ERROR_ARGUMENT,
-                       "the library has no tokenizer: make it with `plmc "
-                       "compress --tokenizer=FILE`");
   if (context->texts)
     return PLM_OK;
   plm_rt_texts *texts = plm_rt_allocate_zeroed(sizeof(plm_rt_texts) +
@@ -322,6 +318,12 @@ static plm_status run_text(plm_context *context, const plm_texts *given,
     return plm_rt_fail(message, PLM_ERROR_ARGUMENT,
                        "the context was created before fork() and its threads "
                        "are the parent's: create one in this process");
+  /* A constant of the library's: without a tokenizer all of the code for texts
+   * goes when the library is made. */
+  if (!plm_generated.tokenizer)
+    return plm_rt_fail(message, PLM_ERROR_ARGUMENT,
+                       "the library has no tokenizer: make it with `plmc "
+                       "compress --tokenizer=FILE`");
   int32_t which;
   int64_t length;
   plm_status status = open_tokenizer(context);

@@ -50,6 +50,7 @@ typedef struct plm_tok_trie {
 typedef struct plm_tok_map {
   const uint16_t *index, *pages;
   const uint32_t *records, *pool;
+  uint32_t num_index;
 } plm_tok_map;
 
 #define PLM_TOK_SHORT_CHARS 512
@@ -71,8 +72,6 @@ typedef struct plm_tok {
   uint32_t num_added;
   plm_tok_trie raw_added, normalized_added;
   plm_tok_trie pieces;
-  const uint32_t *piece_offsets;
-  const char *piece_text;
   const double *scores;
   const uint32_t *merge_starts;
   const plm_tok_merge *merges;
@@ -159,8 +158,10 @@ static inline uint32_t plm_tok_class_of(const plm_tok *tok, uint32_t c) {
 /* What `c` maps to: `*count` code points, 0 (and NULL) if it is itself. */
 static inline const uint32_t *plm_tok_lookup(const plm_tok_map *map, uint32_t c,
                                              uint32_t *count) {
-  uint32_t entry = map->pages[map->index[c >> 7] * 128u + (c & 127)];
   *count = 0;
+  if (c >> 7 >= map->num_index)
+    return NULL;
+  uint32_t entry = map->pages[map->index[c >> 7] * 128u + (c & 127)];
   if (!entry)
     return NULL;
   *count = map->records[entry] - map->records[entry - 1];

@@ -18,7 +18,7 @@
  *                  CANONICAL, COMPATIBLE, COMPOSE: what Unicode says;
  *                  CHARSMAP_TRIE, CHARSMAP_TEXT: SentencePiece's own rules
  *   pre-tokenizer  PROGRAM
- *   model          TRIE, PIECE_OFFSETS, PIECE_TEXT, SCORES, MERGES...
+ *   model          TRIE, SCORES, MERGES...
  *   template       TEMPLATE: what stands around the ids
  *===----------------------------------------------------------------------===*/
 
@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define PLM_TOK_MAGIC 0x6b6f746d6c70ull /* "plmtok" */
-#define PLM_TOK_VERSION 1
+#define PLM_TOK_VERSION 2
 
 enum plm_tok_model_kind {
   PLM_TOK_WORDPIECE = 1,
@@ -66,8 +66,6 @@ enum plm_tok_section_kind {
   PLM_TOK_RAW_TRIE,        /* value: index in ADDED */
   PLM_TOK_NORMALIZED_TRIE, /* value: index in ADDED */
   PLM_TOK_TRIE,            /* value: id */
-  PLM_TOK_PIECE_OFFSETS,   /* u32 [num_ids + 1] */
-  PLM_TOK_PIECE_TEXT,      /* bytes; a piece of no bytes: no such id */
   PLM_TOK_SCORES,          /* f64 [num_ids] */
   PLM_TOK_MERGE_STARTS,    /* u32 [num_ids + 1]: by left id */
   PLM_TOK_MERGES,          /* plm_tok_merge, in a left id by right id */
@@ -139,11 +137,12 @@ enum plm_tok_break {
   PLM_TOK_BREAK_PICTOGRAPH
 };
 
-/* A map from code points to texts: this header, u16 index[PLM_TOK_PAGES], u16
- * pages[num_pages][128] (0: maps to itself, else 1 + record), u32
- * records[num_records + 1] (where in the pool), u32 pool[num_pool]. */
+/* A map from code points to texts: this header, u16 index[num_index] (an even
+ * number; code points behind it map to themselves), u16 pages[num_pages][128]
+ * (0: maps to itself, else 1 + record), u32 records[num_records + 1] (where in
+ * the pool), u32 pool[num_pool]. */
 typedef struct plm_tok_map_header {
-  uint32_t num_pages, num_records, num_pool, reserved;
+  uint32_t num_pages, num_records, num_pool, num_index;
 } plm_tok_map_header;
 
 typedef struct plm_tok_composition {

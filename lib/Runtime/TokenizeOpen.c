@@ -97,19 +97,21 @@ static bool open_map(plm_tok_opening *o, uint32_t which, plm_tok_map *map) {
     return !o->wrong;
   const plm_tok_map_header *header = (const plm_tok_map_header *)data;
   if (size < sizeof(*header) || header->num_pages > PLM_TOK_PAGES ||
+      header->num_index > PLM_TOK_PAGES || header->num_index % 2 ||
       header->num_records > 0xffff || header->num_pool > 0x1000000)
     return fail(o, "a map of characters");
   size_t index = sizeof(*header);
-  size_t pages = index + PLM_TOK_PAGES * 2;
+  size_t pages = index + (size_t)header->num_index * 2;
   size_t records = pages + (size_t)header->num_pages * 256;
   size_t pool = records + ((size_t)header->num_records + 1) * 4;
   if (size != pool + (size_t)header->num_pool * 4)
     return fail(o, "a map of characters");
   map->index = (const uint16_t *)(data + index);
+  map->num_index = header->num_index;
   map->pages = (const uint16_t *)(data + pages);
   map->records = (const uint32_t *)(data + records);
   map->pool = (const uint32_t *)(data + pool);
-  if (!pages_below(map->index, PLM_TOK_PAGES, header->num_pages) ||
+  if (!pages_below(map->index, header->num_index, header->num_pages) ||
       !pages_below(map->pages, (size_t)header->num_pages * 128,
                    header->num_records + 1) ||
       !ascending(map->records, header->num_records + 1, header->num_pool) ||
@@ -217,7 +219,6 @@ static bool open_trie(plm_tok_opening *o, uint32_t which, plm_tok_trie *trie,
 
 static bool open_texts(plm_tok_opening *o) {
   plm_tok *tok = o->tok;
-  uint32_t count;
   uint32_t ids = tok->header->num_ids;
   tok->charsmap_text =
       section(o, PLM_TOK_CHARSMAP_TEXT, 1, &tok->charsmap_size);
@@ -225,11 +226,7 @@ static bool open_texts(plm_tok_opening *o) {
     return fail(o, "the rules of SentencePiece");
   tok->continuing = section(o, PLM_TOK_CONTINUING, 1, &tok->continuing_size);
   tok->word_end = section(o, PLM_TOK_WORD_END, 1, &tok->word_end_size);
-  tok->piece_offsets = section(o, PLM_TOK_PIECE_OFFSETS, 4, &count);
-  uint32_t size;
-  tok->piece_text = section(o, PLM_TOK_PIECE_TEXT, 1, &size);
-  if (count != ids + 1 || !ascending(tok->piece_offsets, count, size) ||
-      tok->word_end_size > 64 || tok->continuing_size > 64)
+  if (tok->word_end_size > 64 || tok->continuing_size > 64)
     return fail(o, "the vocabulary");
   tok->added =
       section(o, PLM_TOK_ADDED, sizeof(plm_tok_added), &tok->num_added);

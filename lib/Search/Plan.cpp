@@ -175,8 +175,7 @@ Recipe planRecipe(const Recipe &base, const Inventory &inventory,
                        : 8;
     set(quantize, "bits", std::to_string(most));
     set(quantize, "group-size", std::to_string(plan.groupSize));
-    if (std::string mixed = mixedBits(inventory, plan, most);
-        !mixed.empty())
+    if (std::string mixed = mixedBits(inventory, plan, most); !mixed.empty())
       set(quantize, "mixed", mixed);
     if (!plan.calibrated)
       set(quantize, "method", "rtn");

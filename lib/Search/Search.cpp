@@ -95,7 +95,7 @@ const Measurement *Searcher::measure(const Plan &plan) {
   std::string line =
       formatMetric(Metric::Size, double(last.measurement.fileBytes));
   for (auto [metric, value] : last.measurement.metrics)
-    if (metricInfo(metric).needsSequences)
+    if (metricInfo(metric).needsSequences || metricInfo(metric).needsLabels)
       line += ", " + metricInfo(metric).name.str() + " " +
               formatMetric(metric, value);
   line += ": " + plan.text(inventory);

@@ -92,14 +92,6 @@ std::string Writer::trie(std::vector<std::pair<std::string, uint32_t>> keys) {
 }
 
 void Writer::addPieces() {
-  std::vector<uint32_t> offsets = {0};
-  std::string text;
-  for (const std::string &piece : spec.pieces) {
-    text += piece;
-    offsets.push_back(uint32_t(text.size()));
-  }
-  sections[PLM_TOK_PIECE_OFFSETS] = bytesOf(offsets);
-  sections[PLM_TOK_PIECE_TEXT] = text;
   std::vector<std::pair<std::string, uint32_t>> keys;
   for (auto &entry : spec.ids)
     if (!entry.first().empty())

@@ -23,6 +23,7 @@
 #include "UnicodeTables.h"
 #include "../Runtime/TokenizeImage.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
 #include <map>
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
@@ -197,10 +198,13 @@ std::string mapBytes(const Map &map) {
     }
     table[c] = it->second;
   }
+  // Two planes of seventeen have entries.
+  uint32_t last = map.empty() ? 0 : map.rbegin()->first;
+  table.resize(alignTo(last + 1, 256));
   paginate(table, index, pages);
   plm_tok_map_header header = {uint32_t(pages.size() / 128),
                                uint32_t(records.size() - 1),
-                               uint32_t(pool.size()), 0};
+                               uint32_t(pool.size()), uint32_t(index.size())};
   return std::string(reinterpret_cast<const char *>(&header), sizeof(header)) +
          bytesOf(index) + bytesOf(pages) + bytesOf(records) + bytesOf(pool);
 }

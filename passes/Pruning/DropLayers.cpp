@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "EncoderLayers.h"
-#include "Repair.h"
+#include "plmc/Calibration/EncoderLayers.h"
 #include "plmc/Calibration/LinearParameters.h"
+#include "plmc/Calibration/Repair.h"
 #include "plmc/Passes/Pruning.h"
 #include "plmc/Support/Counters.h"
 
@@ -28,11 +28,14 @@ struct DropLayers : plmc::impl::DropLayersBase<DropLayers> {
   void runOnOperation() override;
 
 private:
-  llvm::Expected<plmc::Matrix> lastHidden(func::FuncOp func);
-  llvm::Expected<std::vector<int64_t>> leastMissed(func::FuncOp func);
+  llvm::Expected<plmc::Matrix> valueOf(func::FuncOp func, Value last);
+  static void dropAll(func::FuncOp func, std::vector<plmc::EncoderLayer> &all,
+                      ArrayRef<int64_t> chosen);
+  llvm::Expected<std::vector<int64_t>>
+  leastMissed(func::FuncOp func, ArrayRef<plmc::EncoderLayer> all);
   llvm::Error runAll(func::FuncOp func);
 
-  std::vector<plmc::CalibrationBatch> batches;
+  ArrayRef<plmc::CalibrationBatch> batches;
 };
 
 /// Ops whose results nobody reads, but for what a function has to keep.
@@ -54,37 +57,48 @@ void drop(func::FuncOp func, const plmc::EncoderLayer &layer) {
 
 } // namespace
 
-llvm::Expected<plmc::Matrix> DropLayers::lastHidden(func::FuncOp func) {
+/// What the last layer gives.
+llvm::Expected<plmc::Matrix> DropLayers::valueOf(func::FuncOp func,
+                                                 Value last) {
   Operation *end = func.getBody().front().getTerminator();
-  auto layers = plmc::findEncoderLayers(func);
-  if (!layers)
-    return layers.takeError();
-  Value last = layers->back().output;
   plmc::StepwiseRun run(func, batches);
   if (llvm::Error error = run.advanceTo(end, last))
     return error;
   return run.rows(last);
 }
 
+/// Drops some of the layers. The others' inputs and outputs follow.
+void DropLayers::dropAll(func::FuncOp func,
+                         std::vector<plmc::EncoderLayer> &all,
+                         ArrayRef<int64_t> chosen) {
+  for (int64_t index : chosen) {
+    plmc::EncoderLayer gone = all[index];
+    drop(func, gone);
+    for (plmc::EncoderLayer &other : all) {
+      if (other.input == gone.output)
+        other.input = gone.input;
+      if (other.output == gone.output)
+        other.output = gone.input;
+    }
+  }
+}
+
 /// One after another, the layer without which the last hidden state is nearest
 /// to what it was.
 llvm::Expected<std::vector<int64_t>>
-DropLayers::leastMissed(func::FuncOp func) {
-  auto original = lastHidden(func);
-  if (!original)
-    return original.takeError();
-  auto all = plmc::findEncoderLayers(func);
-  if (!all)
-    return all.takeError();
-  if (count < 1 || count >= int64_t(all->size()))
+DropLayers::leastMissed(func::FuncOp func, ArrayRef<plmc::EncoderLayer> all) {
+  if (count < 1 || count >= int64_t(all.size()))
     return llvm::createStringError(
         "count=" + llvm::Twine(count.getValue()) + ": the model has " +
-        llvm::Twine(all->size()) + " layers, and one must stay");
+        llvm::Twine(all.size()) + " layers, and one must stay");
+  auto original = valueOf(func, all.back().output);
+  if (!original)
+    return original.takeError();
   std::vector<int64_t> chosen;
   while (int64_t(chosen.size()) < count) {
     int64_t best = -1;
     double least = INFINITY;
-    for (int64_t candidate = 0; candidate < int64_t(all->size()); ++candidate) {
+    for (int64_t candidate = 0; candidate < int64_t(all.size()); ++candidate) {
       if (llvm::is_contained(chosen, candidate))
         continue;
       OwningOpRef<ModuleOp> copy = cast<ModuleOp>(getOperation()->clone());
@@ -92,15 +106,11 @@ DropLayers::leastMissed(func::FuncOp func) {
       auto layers = plmc::findEncoderLayers(tried);
       if (!layers)
         return layers.takeError();
-      for (int64_t index = 0; index < int64_t(layers->size()); ++index)
-        if (index == candidate || llvm::is_contained(chosen, index)) {
-          // An output that was another layer's input has moved.
-          drop(tried, (*layers)[index]);
-          for (plmc::EncoderLayer &later : *layers)
-            if (later.input == (*layers)[index].output)
-              later.input = (*layers)[index].input;
-        }
-      auto hidden = lastHidden(tried);
+      std::vector<int64_t> gone = chosen;
+      gone.push_back(candidate);
+      llvm::sort(gone);
+      dropAll(tried, *layers, gone);
+      auto hidden = valueOf(tried, layers->back().output);
       if (!hidden)
         return hidden.takeError();
       double distance = (*hidden - *original).squaredNorm();
@@ -109,6 +119,10 @@ DropLayers::leastMissed(func::FuncOp func) {
         best = candidate;
       }
     }
+    if (best < 0)
+      return llvm::createStringError(
+          "the hidden states on the calibration data "
+          "are not finite");
     chosen.push_back(best);
   }
   llvm::sort(chosen);
@@ -116,13 +130,11 @@ DropLayers::leastMissed(func::FuncOp func) {
 }
 
 llvm::Error DropLayers::runAll(func::FuncOp func) {
-  auto set = plmc::readCalibration(calibration);
-  if (!set)
-    return set.takeError();
-  auto made = plmc::makeBatches(func, *set);
+  auto made = plmc::LayerwiseFit::create(func, calibration);
   if (!made)
     return made.takeError();
-  batches = std::move(*made);
+  plmc::LayerwiseFit &fit = **made;
+  batches = fit.calibration();
   auto all = plmc::findEncoderLayers(func);
   if (!all)
     return all.takeError();
@@ -137,41 +149,26 @@ llvm::Error DropLayers::runAll(func::FuncOp func) {
   if (chosen.size() >= all->size())
     return llvm::createStringError("one layer must stay");
   if (chosen.empty()) {
-    auto found = leastMissed(func);
+    auto found = leastMissed(func, *all);
     if (!found)
       return found.takeError();
     chosen = *found;
   }
-  auto fit = plmc::LayerwiseFit::create(func, *set);
-  if (!fit)
-    return fit.takeError();
-  (*fit)->int8Inputs = false;
-  for (int64_t layer : chosen) {
-    plmc::EncoderLayer gone = (*all)[layer];
-    drop(func, gone);
-    for (plmc::EncoderLayer &later : *all)
-      if (later.input == gone.output)
-        later.input = gone.input;
+  fit.int8Inputs = false;
+  dropAll(func, *all, chosen);
+  for (int64_t layer : chosen)
     plmc::addCounter(getOperation(), getArgument(),
                      "layer " + std::to_string(layer) + " dropped", 1);
-  }
-  SymbolTable symbols(getOperation());
-  return (*fit)->run([&](plmc::FitLayer &layer) {
-    return plmc::repair(layer, this->fit, symbols);
+  return fit.run([&](plmc::FitLayer &layer) {
+    return plmc::repair(layer, this->fit, fit.symbolTable());
   });
 }
 
 void DropLayers::runOnOperation() {
-  auto func = getOperation().lookupSymbol<func::FuncOp>("forward");
-  if (!func || func.isExternal()) {
-    getOperation().emitError("there is no function @forward to prune");
-    return signalPassFailure();
-  }
-  if (llvm::Error error = runAll(func)) {
-    getOperation().emitError() << llvm::toString(std::move(error));
-    return signalPassFailure();
-  }
-  plmc::eraseUnusedParameters(getOperation());
+  if (failed(
+          plmc::changeForward(getOperation(), "prune",
+                              [&](func::FuncOp func) { return runAll(func); })))
+    signalPassFailure();
 }
 
 std::unique_ptr<Pass> plmc::createDropLayersPass() {
@@ -181,4 +178,5 @@ std::unique_ptr<Pass> plmc::createDropLayersPass() {
 void plmc::registerPruningPasses() {
   registerPass([] { return createPruneNeuronsPass(); });
   registerPass([] { return createDropLayersPass(); });
+  registerPass([] { return createPruneHeadsPass(); });
 }

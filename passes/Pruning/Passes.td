@@ -34,6 +34,34 @@ def PruneNeurons : Pass<"plm-prune-neurons", "mlir::ModuleOp"> {
   let dependentDialects = ["::plmc::plm::PLMDialect"];
 }
 
+def PruneHeads : Pass<"plm-prune-heads", "mlir::ModuleOp"> {
+  let summary = "Fewer attention heads, the rest repaired";
+  let description = [{
+    The heads go whose removal changes the output of the attention's matrix least
+    when the others make up for it; with them their columns of the query, key and
+    value matrices. All linear layers are then fitted, in the order in which they
+    run, to give what the model gave before.
+  }];
+  let options = [
+    Option<"keep", "keep", "double", /*default=*/"0.75",
+           "Share of the heads that stay">,
+    ListOption<"heads", "heads", "int64_t",
+               "Instead of `keep`: how many stay in each layer, or one number for "
+               "all">,
+    Option<"allocation", "allocation", "std::string", /*default=*/"\"even\"",
+           "even: each layer keeps the same share; damage: of all layers "
+           "together those go that are missed least">,
+    Option<"calibration", "calibration", "std::string", /*default=*/"\"\"",
+           "An .npz of input_ids and attention_mask">,
+    Option<"fit", "fit", "double", /*default=*/"0.1",
+           "Ridge of the repair, in shares of the mean square of an input; "
+           "negative: no repair but of the layer that lost its heads">,
+    Option<"damping", "damping", "double", /*default=*/"0.01",
+           "Damping of the Hessian when heads are chosen, likewise">
+  ];
+  let dependentDialects = ["::plmc::plm::PLMDialect"];
+}
+
 def DropLayers : Pass<"plm-drop-layers", "mlir::ModuleOp"> {
   let summary = "Drop whole encoder layers, and repair the others";
   let description = [{

@@ -52,4 +52,51 @@ def QuantizeWeights : Pass<"plm-quantize-weights", "mlir::ModuleOp"> {
   let dependentDialects = ["::plmc::plm::PLMDialect"];
 }
 
+def SmoothActivations : Pass<"plm-smooth-activations", "mlir::ModuleOp"> {
+  let summary = "Scales of columns moved from activations into weights, exactly";
+  let description = [{
+    Where a norm, the values of attention or a ReLU feed linear layers only, their
+    columns are divided by numbers that the layers' weights are multiplied with
+    (SmoothQuant), so that all columns of an activation have ranges alike. The
+    numbers are powers of two: the model gives the same bits as before.
+  }];
+  let options = [
+    Option<"alpha", "alpha", "double", /*default=*/"0.5",
+           "How much of the range of an activation moves: s = max|X|^alpha / "
+           "max|W|^(1-alpha)">,
+    Option<"copyNorms", "copy-norms", "bool", /*default=*/"false",
+           "Also of a norm that feeds something else (the residual, with norms "
+           "behind it): the layers get a norm of their own">,
+    Option<"calibration", "calibration", "std::string", /*default=*/"\"\"",
+           "An .npz of input_ids and attention_mask">
+  ];
+  let dependentDialects = ["::plmc::plm::PLMDialect"];
+}
+
+def StaticActivations : Pass<"plm-static-activations", "mlir::ModuleOp"> {
+  let summary = "Fixed scales for the activations of products in int8";
+  let description = [{
+    Products in int8 find the range of each token as they run. With this pass the
+    inputs have one scale and zero point for all tokens, from calibration:
+
+    ```
+    plm.linear %x, %w precision int8
+      =>  plm.linear (plm.dequantize (plm.quantize %x scale %s) scale %s), %w
+    ```
+
+    Weights in groups or with zero points keep their dynamic scales. Tokens lose
+    accuracy by it; it is for runtimes that want standard QDQ.
+  }];
+  let options = [
+    Option<"method", "method", "std::string", /*default=*/"\"min-max\"",
+           "How the range is chosen: min-max, percentile, or mse: the least "
+           "squared error">,
+    Option<"percentile", "percentile", "double", /*default=*/"99.99",
+           "Of the numbers, how many percent stay within the range">,
+    Option<"calibration", "calibration", "std::string", /*default=*/"\"\"",
+           "An .npz of input_ids and attention_mask">
+  ];
+  let dependentDialects = ["::plmc::plm::PLMDialect"];
+}
+
 #endif // PLMC_PASSES_QUANTIZATION_PASSES_TD

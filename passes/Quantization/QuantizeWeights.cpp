@@ -46,13 +46,13 @@ private:
   int64_t bitsOf(ParameterOp parameter);
   int64_t blockFor(int64_t k) const;
   llvm::Error quantize(LinearOp op, const Matrix &weight,
-                       plmc::LayerwiseFit *fit, plmc::FitLayer *layer);
+                       plmc::FitLayer *layer);
   void store(LinearOp op, const RoundedWeight &rounded, const GridShape &shape,
              int64_t block);
   llvm::Error runAll(func::FuncOp func);
 
   std::vector<Rule> rules;
-  std::optional<SymbolTable> symbols;
+  SymbolTable *symbols = nullptr;
 };
 
 } // namespace
@@ -162,9 +162,14 @@ void QuantizeWeights::store(LinearOp op, const RoundedWeight &rounded,
 }
 
 llvm::Error QuantizeWeights::quantize(LinearOp op, const Matrix &weight,
-                                      plmc::LayerwiseFit *fit,
                                       plmc::FitLayer *layer) {
-  ParameterOp parameter = plmc::ownWeight(op, *symbols);
+  if (layer && layer->isSettled) {
+    if (op.getPrecision()) // unless its bits are 0
+      plmc::setBias(op, layer->bias + layer->statistics.residualMean, *symbols);
+    return llvm::Error::success();
+  }
+  auto get = op.getWeight().getDefiningOp<GetParameterOp>();
+  auto parameter = symbols->lookup<ParameterOp>(get.getParameter());
   GridShape shape;
   shape.bits = bitsOf(parameter);
   if (!shape.bits)
@@ -202,48 +207,38 @@ llvm::Error QuantizeWeights::quantize(LinearOp op, const Matrix &weight,
 llvm::Error QuantizeWeights::runAll(func::FuncOp func) {
   if (llvm::Error error = checkOptions())
     return error;
-  symbols.emplace(getOperation());
   if (method == "rtn") {
-    llvm::SmallVector<LinearOp> layers;
-    func.walk([&](LinearOp op) {
+    SymbolTable table(getOperation());
+    symbols = &table;
+    for (ArrayRef<LinearOp> group : plmc::layersByWeight(func)) {
+      LinearOp op = group[0];
       auto type = cast<RankedTensorType>(op.getWeight().getType());
-      if (!op.getPrecision() && plmc::ownWeight(op, *symbols) &&
-          type.getNumElements() >= minElements)
-        layers.push_back(op);
-    });
-    for (LinearOp op : layers) {
+      if (op.getPrecision() || type.getNumElements() < minElements)
+        continue;
       auto weight = plmc::weightOf(op, *symbols);
       if (!weight)
         return weight.takeError();
-      if (llvm::Error error = quantize(op, *weight, nullptr, nullptr))
+      if (llvm::Error error = quantize(op, *weight, nullptr))
         return error;
+      plmc::shareWeight(op, group.drop_front());
     }
     return llvm::Error::success();
   }
-  auto set = plmc::CalibrationSet::read(calibration);
-  if (!set)
-    return set.takeError();
-  auto fit = plmc::LayerwiseFit::create(func, *set);
+  auto fit = plmc::LayerwiseFit::create(func, calibration);
   if (!fit)
     return fit.takeError();
+  symbols = &(*fit)->symbolTable();
   (*fit)->minElements = minElements;
   return (*fit)->run([&](plmc::FitLayer &layer) {
-    return quantize(layer.op, layer.weight, fit->get(), &layer);
+    return quantize(layer.op, layer.weight, &layer);
   });
 }
 
 void QuantizeWeights::runOnOperation() {
-  auto func = getOperation().lookupSymbol<func::FuncOp>("forward");
-  if (!func || func.isExternal()) {
-    getOperation().emitError("there is no function @forward to quantize");
-    return signalPassFailure();
-  }
-  if (llvm::Error error = runAll(func)) {
-    getOperation().emitError() << llvm::toString(std::move(error));
-    return signalPassFailure();
-  }
-  symbols.reset();
-  plmc::eraseUnusedParameters(getOperation());
+  if (failed(
+          plmc::changeForward(getOperation(), "quantize",
+                              [&](func::FuncOp func) { return runAll(func); })))
+    signalPassFailure();
 }
 
 std::unique_ptr<Pass> plmc::createQuantizeWeightsPass() {
@@ -252,4 +247,6 @@ std::unique_ptr<Pass> plmc::createQuantizeWeightsPass() {
 
 void plmc::registerQuantizationPasses() {
   registerPass([] { return createQuantizeWeightsPass(); });
+  registerPass([] { return createSmoothActivationsPass(); });
+  registerPass([] { return createStaticActivationsPass(); });
 }

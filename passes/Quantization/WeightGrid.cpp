@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "WeightGrid.h"
-#include "llvm/ADT/bit.h"
+#include "plmc/Support/BFloat16.h"
 #include <algorithm>
 #include <cmath>
 
@@ -16,12 +16,6 @@ int8_t GridLine::round(float value, int64_t bits) const {
   float low = -float(1 << (bits - 1)), high = -low - 1;
   return int8_t(
       std::clamp(std::nearbyint(value / scale) + float(zero), low, high));
-}
-
-static float roundToBF16(float value) {
-  uint32_t bits = llvm::bit_cast<uint32_t>(value);
-  bits += 0x7fff + ((bits >> 16) & 1);
-  return llvm::bit_cast<float>(bits & 0xffff0000u);
 }
 
 GridLine plmc::chooseLine(llvm::ArrayRef<float> values, const GridShape &shape,

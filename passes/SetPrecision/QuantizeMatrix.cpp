@@ -66,8 +66,12 @@ Affine Quantizer::choose(llvm::ArrayRef<float> values) const {
     }
   if (max == min)
     return {};
-  if (form.bits >= 8)
-    return {std::max(max, -min) / most, 0};
+  if (form.bits >= 8) {
+    float scale = std::max(max, -min) / most;
+    // To nearest, even below: the greatest value is then off by a quarter of a
+    // step at most, as others are by half of one.
+    return {form.scalesInBF16 ? roundToBF16(scale) : scale, 0};
+  }
   Affine best;
   double bestError = INFINITY;
   // The zero point that fits the range and its neighbours: what is cut off at

@@ -231,6 +231,7 @@ LogicalResult SetPrecision::setTable(Operation *op, OpOperand &table) {
   Form form{0, 0, halfBytes ? 4 : 8};
   if (halfBytes)
     form.block = blockFor(parameter.getTensorType().getDimSize(1));
+  form.scalesInBF16 = true; // half the bytes: see LowerTables.cpp
   FailureOr<Value> value = dequantized(
       builder, table.get().getDefiningOp<GetParameterOp>(), parameter, form);
   if (failed(value))

@@ -23,7 +23,9 @@ def ReduceVocabulary : Pass<"plm-reduce-vocabulary", "mlir::ModuleOp"> {
   }];
   let options = [
     Option<"method", "method", "std::string", /*default=*/"\"alias\"",
-           "alias: ids stay, dropped ones read the nearest row that is kept">,
+           "alias: ids stay, dropped ones read the nearest row that is kept; "
+           "trim: dropped pieces leave the tokenizer, ids become fewer; "
+           "new: other pieces, learnt from the corpus (to be trained further)">,
     Option<"size", "size", "int64_t", /*default=*/"0",
            "How many rows stay; 0: as min-count says">,
     Option<"minCount", "min-count", "int64_t", /*default=*/"0",
@@ -34,8 +36,17 @@ def ReduceVocabulary : Pass<"plm-reduce-vocabulary", "mlir::ModuleOp"> {
                "Text files; what they use counts">,
     Option<"calibration", "calibration", "std::string", /*default=*/"\"\"",
            "An .npz of input_ids, which count too">,
-    Option<"distance", "distance", "std::string", /*default=*/"\"euclidean\"",
-           "alias: what is near: euclidean or cosine">
+    Option<"distance", "distance", "std::string", /*default=*/"\"cosine\"",
+           "alias: what is near: cosine or euclidean">,
+    Option<"weighting", "weighting", "std::string", /*default=*/"\"length\"",
+           "new: what old pieces weigh in the mean of a new one: length, "
+           "frequency or uniform">,
+    Option<"closure", "closure", "std::string", /*default=*/"\"all\"",
+           "trim: single characters that stay: all, or ascii">,
+    Option<"outputTokenizer", "output-tokenizer", "std::string",
+           /*default=*/"\"\"",
+           "trim: a folder for tokenizer.json, vocab.txt and ids.tsv; plmc "
+           "compress: beside its output">
   ];
   let dependentDialects = ["::plmc::plm::PLMDialect"];
 }

@@ -29,9 +29,10 @@ plmc::specialIds(const Tokenizer &tokenizer) {
   return std::vector<int32_t>(ids.begin(), ids.end());
 }
 
-llvm::Expected<std::vector<int32_t>>
-plmc::choosePieces(llvm::ArrayRef<double> counts,
-                   llvm::ArrayRef<int32_t> required, PieceWish wish) {
+llvm::Expected<std::vector<int32_t>> plmc::choosePieces(
+    llvm::ArrayRef<double> counts, llvm::ArrayRef<int32_t> required,
+    PieceWish wish,
+    llvm::function_ref<std::vector<int32_t>(int32_t)> withParts) {
   int64_t rows = counts.size();
   if (wish.size > rows)
     return llvm::createStringError("size=" + llvm::Twine(wish.size) +
@@ -53,7 +54,11 @@ plmc::choosePieces(llvm::ArrayRef<double> counts,
       break;
     if (counts[id] < wish.minCount)
       break;
-    kept.insert(id);
+    std::vector<int32_t> added = withParts(id);
+    llvm::erase_if(added, [&](int32_t part) { return kept.count(part) != 0; });
+    if (wish.size && int64_t(kept.size() + added.size()) > wish.size)
+      continue;
+    kept.insert(added.begin(), added.end());
   }
   return std::vector<int32_t>(kept.begin(), kept.end());
 }

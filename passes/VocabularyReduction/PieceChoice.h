@@ -21,11 +21,13 @@ struct PieceWish {
   int64_t minCount = 0; // used this often; 0: however seldom
 };
 
-/// The ids that stay, sorted: `required`, then the most used. An error if
-/// `size` is above the number of `counts`, or below that of `required`.
+/// The ids that stay, sorted: `required`, then the most used. withParts(id) is
+/// the piece with those that it cannot be without. An error if `size` is above
+/// the number of `counts`, or below that of `required`.
 llvm::Expected<std::vector<int32_t>>
 choosePieces(llvm::ArrayRef<double> counts, llvm::ArrayRef<int32_t> required,
-             PieceWish wish);
+             PieceWish wish,
+             llvm::function_ref<std::vector<int32_t>(int32_t)> withParts);
 
 } // namespace plmc
 

@@ -6,10 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Closure.h"
 #include "NearestRows.h"
+#include "NewVocabulary.h"
 #include "PieceChoice.h"
+#include "ReplaceRows.h"
 #include "TokenCounts.h"
 #include "VocabularyUses.h"
+#include "WriteVocabulary.h"
 #include "mlir/IR/AsmState.h"
 #include "plmc/Calibration/LinearParameters.h"
 #include "plmc/Passes/VocabularyReduction.h"
@@ -38,9 +42,12 @@ private:
   Error openTokenizer();
   Error run(func::FuncOp func);
   Error alias();
+  Error trim(func::FuncOp func);
+  Error renew(func::FuncOp func);
+  Error finish(const plmc::Tokenizer &reduced, ArrayRef<int32_t> newIds);
   void countKept(ArrayRef<int32_t> kept);
   /// Writes down which tokenizer the ids are of.
-  void record(const plmc::Tokenizer &tokenizer);
+  void record(const plmc::Tokenizer &tokenizer, bool renumbered);
   void count(StringRef name, int64_t value) {
     plmc::addCounter(getOperation(), getArgument(), name, value);
   }
@@ -54,9 +61,16 @@ private:
 } // namespace
 
 Error ReduceVocabulary::checkOptions() {
-  if (method != "alias")
+  if (method != "alias" && method != "trim" && method != "new")
     return llvm::createStringError("method=" + method.getValue() +
-                                   ": known is alias");
+                                   ": known are alias, trim, new");
+  if (weighting != "length" && weighting != "frequency" &&
+      weighting != "uniform")
+    return llvm::createStringError("weighting=" + weighting.getValue() +
+                                   ": known are length, frequency, uniform");
+  if (closure != "all" && closure != "ascii")
+    return llvm::createStringError("closure=" + closure.getValue() +
+                                   ": known are all, ascii");
   if (distance != "euclidean" && distance != "cosine")
     return llvm::createStringError("distance=" + distance.getValue() +
                                    ": known are euclidean, cosine");
@@ -91,15 +105,16 @@ Error ReduceVocabulary::openTokenizer() {
   return Error::success();
 }
 
-void ReduceVocabulary::record(const plmc::Tokenizer &tokenizer) {
+void ReduceVocabulary::record(const plmc::Tokenizer &tokenizer,
+                              bool renumbered) {
   Builder builder(&getContext());
-  getOperation()->setAttr(
-      "plm.vocabulary",
-      builder.getDictionaryAttr(
-          {builder.getNamedAttr(
-               "hash", builder.getStringAttr(tokenizer.vocabularyHash())),
-           builder.getNamedAttr("ids",
-                                builder.getI64IntegerAttr(tokenizer.size()))}));
+  NamedAttrList entries;
+  entries.set("hash", builder.getStringAttr(tokenizer.vocabularyHash()));
+  entries.set("ids", builder.getI64IntegerAttr(tokenizer.size()));
+  if (renumbered)
+    entries.set("renumbered", builder.getUnitAttr());
+  getOperation()->setAttr("plm.vocabulary",
+                          entries.getDictionary(&getContext()));
 }
 
 void ReduceVocabulary::countKept(ArrayRef<int32_t> kept) {
@@ -127,7 +142,8 @@ Error ReduceVocabulary::alias() {
       return special.takeError();
     required = std::move(*special);
   }
-  auto kept = plmc::choosePieces(counts, required, {size, minCount});
+  auto kept = plmc::choosePieces(counts, required, {size, minCount},
+                                 [](int32_t id) { return std::vector{id}; });
   if (!kept)
     return kept.takeError();
   auto table = uses.values();
@@ -170,8 +186,74 @@ Error ReduceVocabulary::alias() {
   for (plmc::plm::EmbeddingOp op : uses.embeddings)
     op.getTableMutable().assign(aliased);
   if (vocabulary)
-    record(*vocabulary);
+    record(*vocabulary, /*renumbered=*/false);
   return Error::success();
+}
+
+/// Ids become fewer: rows are copied in their order.
+Error ReduceVocabulary::trim(func::FuncOp func) {
+  if (!vocabulary)
+    return llvm::createStringError(
+        "method=trim gives pieces other ids: give tokenizer=FILE");
+  auto needed = plmc::Closure::of(*vocabulary, closure == "ascii");
+  if (!needed)
+    return needed.takeError();
+  // Rows that only fill up the table have no piece.
+  auto kept = plmc::choosePieces(
+      ArrayRef(counts).take_front(vocabulary->size()), needed->required,
+      {size, minCount}, [&](int32_t id) { return needed->withParts(id); });
+  if (!kept)
+    return kept.takeError();
+  llvm::erase_if(*kept,
+                 [&](int32_t id) { return vocabulary->piece(id).empty(); });
+  auto reduced = vocabulary->withVocabulary(*kept);
+  if (!reduced)
+    return reduced.takeError();
+  std::vector<plmc::RowMix> rows;
+  std::vector<int32_t> newIds(vocabulary->size(), -1);
+  for (int32_t id : *kept) {
+    newIds[id] = int32_t(rows.size());
+    rows.push_back({{id, 1.0}});
+  }
+  countKept(*kept);
+  if (Error error = plmc::replaceRows(uses, func, *symbols, rows))
+    return error;
+  return finish(**reduced, newIds);
+}
+
+/// Other pieces, whose rows are made of old ones.
+Error ReduceVocabulary::renew(func::FuncOp func) {
+  if (!vocabulary || !size)
+    return llvm::createStringError(
+        "method=new needs the model's tokenizer and a size: give "
+        "tokenizer=FILE size=N");
+  auto needed = plmc::Closure::of(*vocabulary, closure == "ascii");
+  if (!needed)
+    return needed.takeError();
+  auto made = plmc::NewVocabulary::train(
+      *vocabulary, needed->required,
+      std::vector<std::string>(corpus.begin(), corpus.end()), size, counts,
+      weighting == "length"      ? plmc::PieceWeight::Length
+      : weighting == "frequency" ? plmc::PieceWeight::Frequency
+                                 : plmc::PieceWeight::Uniform);
+  if (!made)
+    return made.takeError();
+  if (Error error = plmc::replaceRows(uses, func, *symbols, made->rows))
+    return error;
+  int64_t total = made->rows.size();
+  count("rows copied", total - made->mixed);
+  count("rows that are means: a start for distillation, not a trained model",
+        made->mixed);
+  return finish(*made->tokenizer, made->newIds);
+}
+
+/// What everybody who has a text needs from now on.
+Error ReduceVocabulary::finish(const plmc::Tokenizer &reduced,
+                               ArrayRef<int32_t> newIds) {
+  record(reduced, /*renumbered=*/true);
+  if (outputTokenizer.empty())
+    return Error::success();
+  return plmc::writeVocabulary(outputTokenizer, reduced, newIds);
 }
 
 Error ReduceVocabulary::run(func::FuncOp func) {
@@ -192,7 +274,9 @@ Error ReduceVocabulary::run(func::FuncOp func) {
   if (!counted)
     return counted.takeError();
   counts = std::move(*counted);
-  return alias();
+  if (method == "alias")
+    return alias();
+  return method == "trim" ? trim(func) : renew(func);
 }
 
 void ReduceVocabulary::runOnOperation() {

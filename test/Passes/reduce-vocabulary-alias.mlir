@@ -1,6 +1,6 @@
-// RUN: plmc-opt %s --plm-reduce-vocabulary="size=7 tokenizer=%S/Inputs/vocab.txt corpus=%S/Inputs/corpus.txt" --plmc-counters 2>%t | FileCheck %s
+// RUN: plmc-opt %s --plm-reduce-vocabulary="size=7 distance=euclidean tokenizer=%S/Inputs/vocab.txt corpus=%S/Inputs/corpus.txt" --plmc-counters 2>%t | FileCheck %s
 // RUN: FileCheck --check-prefix=COUNT %s < %t
-// RUN: plmc-opt %s --plm-reduce-vocabulary="size=7 distance=cosine tokenizer=%S/Inputs/vocab.txt corpus=%S/Inputs/corpus.txt" | FileCheck --check-prefix=COSINE %s
+// RUN: plmc-opt %s --plm-reduce-vocabulary="size=7 tokenizer=%S/Inputs/vocab.txt corpus=%S/Inputs/corpus.txt" | FileCheck --check-prefix=COSINE %s
 // RUN: plmc-opt %s --plm-reduce-vocabulary="size=7 tokenizer=%S/Inputs/vocab.txt corpus=%S/Inputs/corpus.txt" --plm-set-precision="precision=int8 min-elements=1" | FileCheck --check-prefix=INT8 %s
 
 // Used: ab (3), ##ab (1), a, b. The four special pieces stay; a, ab and b or ##ab

@@ -92,6 +92,28 @@ TEST_F(ONNXQuantize, BlocksAreRefused) {
   expectRefusal(m, ImportError::Kind::Unsupported, "blocked quantization");
 }
 
+/// What QDQ models of 4 bits have; 8 is -8 in INT4.
+TEST_F(ONNXQuantize, WeightsInBlocksOfFourBits) {
+  m.input("x", F32, {"n", "3"});
+  for (const char *name : {"w", "z"}) {
+    onnx::TensorProto &tensor = *m.graph().add_initializer();
+    tensor.set_name(name);
+    tensor.set_data_type(onnx::TensorProto::INT4);
+    tensor.add_dims(name[0] == 'w' ? 3 : 2);
+    tensor.add_dims(1);
+    tensor.set_raw_data(name[0] == 'w' ? std::string("\x81\x07", 2)
+                                       : std::string("\x20", 1));
+  }
+  m.floats("s", {2, 1}, {0.5f, 10});
+  auto &node = m.node("DequantizeLinear", {"w", "s", "z"}, {"d"});
+  setAttr(node, "axis", int64_t(0));
+  setAttr(node, "block_size", int64_t(2));
+  m.node("MatMul", {"x", "d"}, {"y"});
+  m.output("y");
+  // 1 and -8 less 0, halved; 7 less 2, times 10.
+  expectTensor(evaluate({f32({1, 3}, {1, 1, 1})}), {1, 1}, {0.5 - 4 + 50});
+}
+
 TEST_F(ONNXQuantize, ScalesThatDoNotFitAreRefused) {
   m.input("x", U8, {"4", "2"});
   m.floats("s", {3}, {1, 2, 3});

@@ -115,6 +115,10 @@ tool::Command tool::addCompress(CLI::App &app) {
                    "to measure what compression costs")
       ->delimiter(',')
       ->allow_extra_args(false);
+  command->add_option(
+      "--eval", args->evalPath,
+      "Labelled texts (.tsv) to score the model on, before and after "
+      "(docs/cli.md)");
   CLI::Option *budget = command->add_option(
       "--budget", args->budgetText,
       "What must hold, e.g. 'size<7MB, cosine>=0.95': searches for the recipe "
@@ -372,6 +376,9 @@ tool::Command tool::addTokenize(CLI::App &app) {
                     "Without [CLS], [SEP] and the like");
   command->add_option("--max-length", args->maxLength,
                       "The most ids; 0: what the tokenizer says");
+  command->add_option("--for", args->library,
+                      "A library that the ids are for: refuse a tokenizer of "
+                      "another vocabulary");
   command->add_option("--lowercase", *lowercase,
                       "Of a vocab.txt: true or false");
   command->add_flag("--pieces", args->pieces, "Print pieces");

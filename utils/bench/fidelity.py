@@ -72,42 +72,58 @@ def embed(run, inputs, prepared, count):
     return result
 
 
+class Fidelity:
+    """Scores libraries against the uncompressed model."""
+
+    def __init__(self, model, tokenizer, pairs, library_tokenizer=None):
+        """`library_tokenizer`: the libraries', where the vocabulary was reduced."""
+        self.pairs = read_pairs(pairs)
+        sentences = [s for pair in self.pairs for s in pair[1:]]
+        tokenizer = Tokenizer.from_file(need_file(tokenizer, "--tokenizer"))
+        prepared = list(batches(tokenizer, sentences))
+        self.prepared = prepared
+        if library_tokenizer:
+            own = Tokenizer.from_file(need_file(library_tokenizer, "--library-tokenizer"))
+            self.prepared = list(batches(own, sentences))
+        session = onnxruntime.InferenceSession(need_file(model, "MODEL"),
+                                               providers=["CPUExecutionProvider"])
+        self.first = session.get_outputs()[0].name
+        self.reference = embed(lambda feed: session.run([self.first], feed)[0],
+                               [i.name for i in session.get_inputs()], prepared,
+                               len(sentences))
+        self.original = self._row("f32, ONNX Runtime", model, self.reference)
+
+    def _row(self, name, path, vectors):
+        similarities = (vectors[0::2] * vectors[1::2]).sum(1)
+        spearman = spearmanr(similarities, [pair[0] for pair in self.pairs]).statistic
+        cosines = np.minimum((vectors * self.reference).sum(1), 1.0)
+        return {"name": name, "bytes": os.path.getsize(path),
+                "cosine_mean": float(cosines.mean()), "cosine_min": float(cosines.min()),
+                "spearman": float(spearman)}
+
+    def score(self, path):
+        library = Plmc()
+        library.load(need_file(path, "LIBRARY"), 0, None, {})
+        if self.first not in library.outputs:
+            raise BenchError("%s has no output %s" % (path, self.first))
+        place = library.outputs.index(self.first)
+        vectors = embed(lambda feed: library.run(feed)[place], library.inputs,
+                        self.prepared, len(self.reference))
+        return self._row(os.path.basename(path), path, vectors)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("model", help="the uncompressed model, ONNX")
     p.add_argument("library", nargs="+", help="made by plmc compress")
     p.add_argument("--tokenizer", required=True, help="the model's tokenizer.json")
     p.add_argument("--pairs", required=True, help="e.g. sts-dev.tsv")
+    p.add_argument("--library-tokenizer", metavar="FILE",
+                   help="the libraries' tokenizer.json, where the vocabulary was reduced")
     p.add_argument("--json", metavar="FILE", help="write the result")
     a = p.parse_args()
-    pairs = read_pairs(a.pairs)
-    sentences = [s for pair in pairs for s in pair[1:]]
-    tokenizer = Tokenizer.from_file(need_file(a.tokenizer, "--tokenizer"))
-    prepared = list(batches(tokenizer, sentences))
-    session = onnxruntime.InferenceSession(need_file(a.model, "MODEL"),
-                                           providers=["CPUExecutionProvider"])
-    first = session.get_outputs()[0].name
-    reference = embed(lambda feed: session.run([first], feed)[0],
-                      [i.name for i in session.get_inputs()], prepared, len(sentences))
-
-    def spearman(vectors):
-        cosines = (vectors[0::2] * vectors[1::2]).sum(1)
-        return float(spearmanr(cosines, [pair[0] for pair in pairs]).statistic)
-
-    results = [{"name": "f32, ONNX Runtime", "bytes": os.path.getsize(a.model),
-                "cosine_mean": 1.0, "cosine_min": 1.0, "spearman": spearman(reference)}]
-    for path in a.library:
-        library = Plmc()
-        library.load(need_file(path, "LIBRARY"), 0, None, {})
-        if first not in library.outputs:
-            raise BenchError("%s has no output %s" % (path, first))
-        place = library.outputs.index(first)
-        vectors = embed(lambda feed: library.run(feed)[place], library.inputs, prepared,
-                        len(sentences))
-        cosines = (vectors * reference).sum(1)
-        results.append({"name": os.path.basename(path), "bytes": os.path.getsize(path),
-                        "cosine_mean": float(cosines.mean()),
-                        "cosine_min": float(cosines.min()), "spearman": spearman(vectors)})
+    fidelity = Fidelity(a.model, a.tokenizer, a.pairs, a.library_tokenizer)
+    results = [fidelity.original] + [fidelity.score(path) for path in a.library]
     rows = [["", "MB", "cosine, mean", "least", "Spearman"]]
     rows += [[r["name"], "%.1f" % (r["bytes"] / 1e6), "%.5f" % r["cosine_mean"],
               "%.4f" % r["cosine_min"], "%.4f" % r["spearman"]] for r in results]

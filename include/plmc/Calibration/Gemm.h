@@ -24,11 +24,14 @@ public:
   llvm::Expected<Matrix> transposedTimes(const Matrix &a, const Matrix &b);
   /// a^T a.
   llvm::Expected<Matrix> gram(const Matrix &a);
-  /// a b.
+  /// a b. Small ones need no code.
   llvm::Expected<Matrix> times(const Matrix &a, const Matrix &b);
 
 private:
-  std::unique_ptr<LoadedModel> model;
+  llvm::Error compile();
+
+  mlir::MLIRContext *mlirContext = nullptr;
+  std::unique_ptr<LoadedModel> model; // compiled by the first large product
   std::unique_ptr<LoadedModel::Context> context;
 };
 

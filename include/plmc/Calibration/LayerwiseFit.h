@@ -21,6 +21,11 @@ struct FitLayer {
   Matrix weight; // [N, K]
   Vector bias;
   LinearStatistics statistics;
+  /// Later layers that read the same weight: they get what `op` is given. The
+  /// statistics are of all of them then.
+  llvm::SmallVector<plm::LinearOp> others;
+  /// The weight was settled at an earlier layer: only the bias may change.
+  bool isSettled = false;
 };
 
 /// Takes the linear layers of a model in the order in which they run, and gives
@@ -31,16 +36,26 @@ struct FitLayer {
 /// What a layer is wanted to give is its own output in the original model; a
 /// layer whose output is added to a residual is wanted to give the original's
 /// sum, less the residual as it now is.
+///
+/// A weight that several layers read is changed when the first of them is
+/// reached, by the sum of all their statistics. Those of the later layers are
+/// from a walk before, of the model as it was then.
 class LayerwiseFit {
 public:
-  /// `set` must outlive this. An error if its tokens do not suit the model.
+  /// With the file of a pass's option `calibration`, which must be given. An
+  /// error if its tokens do not suit the model.
   static llvm::Expected<std::unique_ptr<LayerwiseFit>>
-  create(mlir::func::FuncOp func, const CalibrationSet &set);
+  create(mlir::func::FuncOp func, llvm::StringRef calibration);
   ~LayerwiseFit();
+
+  /// Layers of equal shapes, in the order in which they run, that are to read
+  /// one weight from now on. It starts as the mean of theirs.
+  void share(llvm::ArrayRef<plm::LinearOp> layers);
 
   /// Ops that stand in the function now, of which the original's values are
   /// known; a pass may drop the others. `change` may give the op other
-  /// parameters, and change the columns of its input by keepColumns.
+  /// parameters, and change the columns of its input by keepColumns. May be
+  /// called again.
   llvm::Error run(llvm::function_ref<llvm::Error(FitLayer &)> change);
 
   /// For `change`: the input of the layer has been made narrower.
@@ -54,27 +69,56 @@ public:
   /// Layers smaller than this are left alone.
   int64_t minElements = 4096;
 
+  /// For `change`: of the outputs of a layer only these are left.
+  void keepOutputs(plm::LinearOp op, llvm::ArrayRef<int64_t> columns);
+
+  /// Of the module. Parameters are to be added by it.
+  mlir::SymbolTable &symbolTable() { return *symbols; }
+  llvm::ArrayRef<CalibrationBatch> calibration() const { return batches; }
+
 private:
   struct Target {
     mlir::Value teacher;  // the wanted value, in the original
     mlir::Value residual; // in the model as it is, or null
   };
+  /// What the later readers of a weight add to the statistics of the first:
+  /// sums over them.
+  struct Later {
+    Matrix hessian, cross;
+    Matrix difference; // of their weights to the first's; empty: none
+  };
   LayerwiseFit() = default;
   Target targetOf(plm::LinearOp op);
   llvm::Expected<Matrix> wanted(plm::LinearOp op);
+  void findLayers();
+  /// Visits some layers, in order, with their statistics as they are.
+  llvm::Error walk(std::vector<plm::LinearOp> visited,
+                   llvm::function_ref<llvm::Error(FitLayer &)> visit);
   llvm::Error fitGroup(llvm::ArrayRef<plm::LinearOp> group,
-                       llvm::function_ref<llvm::Error(FitLayer &)> change);
+                       llvm::function_ref<llvm::Error(FitLayer &)> visit);
+  llvm::Error record(const FitLayer &layer);
+  void addLater(FitLayer &layer);
 
   mlir::func::FuncOp func;
   std::optional<mlir::SymbolTable> symbols;
   mlir::OwningOpRef<mlir::ModuleOp> original;
+  mlir::func::FuncOp originalFunc;
   llvm::DenseMap<mlir::Operation *, mlir::Operation *> counterpart;
   std::vector<CalibrationBatch> batches;
   int64_t tokens = 0;
   std::unique_ptr<StepwiseRun> now, before;
-  std::vector<plm::LinearOp> layers; // in order
-  size_t reached = 0;                // targets of `before` that were asked for
+  std::vector<plm::LinearOp> asked; // those of a walk, in order
+  size_t reached = 0;               // targets of `before` that were computed
   std::unique_ptr<Gemm> gemm;
+
+  llvm::DenseMap<mlir::Operation *, llvm::SmallVector<int64_t>> outputsKept;
+  std::vector<plm::LinearOp> layers; // that may change, in order
+  std::vector<llvm::SmallVector<plm::LinearOp>> shared;
+  /// By layer: the first that has its weight, or itself.
+  llvm::DenseMap<mlir::Operation *, mlir::Operation *> firstReader;
+  llvm::DenseMap<mlir::Operation *, llvm::SmallVector<plm::LinearOp>>
+      laterReaders; // by first
+  llvm::DenseMap<mlir::Operation *, Later> later;
 };
 
 } // namespace plmc

@@ -37,7 +37,11 @@ public:
   /// the rows of padding if it has a row for each position.
   llvm::Expected<Matrix> rows(mlir::Value value) const;
 
+  /// Parts of little work are interpreted: compiling them would take longer.
+  bool interpretSmall = true;
+
 private:
+  bool isSmall(llvm::ArrayRef<mlir::Operation *> ops) const;
   bool isAhead(mlir::Operation *op) const;
   mlir::func::FuncOp func;
   llvm::ArrayRef<CalibrationBatch> batches;

@@ -45,6 +45,9 @@ struct CompileOptions {
   /// many ids it may give; empty: none.
   llvm::ArrayRef<char> tokenizer;
   int64_t tokenizerIds = 0;
+  /// Without it a library has no plm_run_text, and takes less than half the
+  /// time to compile: for what only this process runs.
+  bool textInput = true;
 };
 
 struct CompileResult {

@@ -44,6 +44,7 @@ struct CompressOptions {
   std::vector<std::string> calibration; // files, instead of the recipe's
   /// A file or folder: goes into the library, and reads calibration texts.
   std::string tokenizer;
+  std::string evalPath;      // labelled texts to score by, .tsv, or ""
   std::string printRecipe;   // where to write what was done: a file, "-", or ""
   std::string dumpDirectory; // --dump-ir
   bool printPipeline = false;

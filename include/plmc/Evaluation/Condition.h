@@ -31,7 +31,13 @@ enum class Metric {
   Cosine,     // mean, to the original's outputs (Distance.h)
   MinCosine,  // of the worst sequence
   Kl,         // mean divergence, nats
-  Top1        // share of equal decisions
+  Top1,       // share of equal decisions
+  // On labelled texts (LabelledTask.h).
+  Accuracy,
+  F1,
+  Matthews,
+  Spearman,
+  Pearson
 };
 
 struct MetricInfo {
@@ -41,6 +47,7 @@ struct MetricInfo {
   Unit unit;
   bool higherIsBetter;
   bool needsSequences; // of the original's and the compressed model's outputs
+  bool needsLabels;    // texts and what is right of them: --eval
   double least, most;  // what it can be
 };
 llvm::ArrayRef<MetricInfo> allMetrics();

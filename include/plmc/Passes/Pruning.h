@@ -13,8 +13,10 @@
 
 namespace plmc {
 
-/// plm-prune-neurons and plm-drop-layers, with their options at their defaults.
+/// plm-prune-neurons, plm-prune-heads and plm-drop-layers, with their options
+/// at their defaults.
 std::unique_ptr<mlir::Pass> createPruneNeuronsPass();
+std::unique_ptr<mlir::Pass> createPruneHeadsPass();
 std::unique_ptr<mlir::Pass> createDropLayersPass();
 void registerPruningPasses();
 

@@ -1,4 +1,4 @@
-//===- Quantization.h - Calibrated quantization of weights ------*- C++ -*-===//
+//===- Quantization.h - Calibrated quantization -----------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -14,6 +14,9 @@ namespace plmc {
 
 /// plm-quantize-weights, with its options at their defaults.
 std::unique_ptr<mlir::Pass> createQuantizeWeightsPass();
+/// plm-smooth-activations and plm-static-activations, likewise.
+std::unique_ptr<mlir::Pass> createSmoothActivationsPass();
+std::unique_ptr<mlir::Pass> createStaticActivationsPass();
 void registerQuantizationPasses();
 
 } // namespace plmc

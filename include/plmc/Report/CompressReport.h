@@ -12,6 +12,7 @@
 #include "plmc/Analysis/WeightBreakdown.h"
 #include "plmc/Evaluation/Condition.h"
 #include "plmc/Evaluation/Distance.h"
+#include "plmc/Evaluation/Scores.h"
 #include "plmc/Report/SearchReport.h"
 #include "plmc/Support/Counters.h"
 #include "llvm/Support/raw_ostream.h"
@@ -54,6 +55,15 @@ struct EvaluationReport {
   int64_t sequences = 0, tokens = 0;
   ModelDistance distance;     // of what was written, to the original
   std::vector<Example> worst; // the worst first
+};
+
+/// Scores on labelled texts (--eval), of the original in f32 and of what was
+/// written.
+struct LabelsReport {
+  std::string data, output; // the file, the output that was looked at
+  size_t texts = 0;
+  bool pairs = false; // pairs of texts
+  Scores before, after;
 };
 
 /// Seconds of a run, one thread.
@@ -99,7 +109,8 @@ struct CompressReport {
   /// Where the weights' bytes are, before the first step and after the last.
   std::vector<WeightComponent> componentsBefore, componentsAfter;
   std::optional<EvaluationReport> evaluation; // nullopt: not asked for
-  std::optional<SearchReport> search;       // of --budget
+  std::optional<LabelsReport> labels;         // the same
+  std::optional<SearchReport> search;         // of --budget
   std::vector<LatencyReport> latencies;
   std::vector<ConditionReport> conditions;
   std::vector<PassRun> passes;

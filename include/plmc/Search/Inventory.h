@@ -19,8 +19,8 @@ namespace plmc {
 struct MatrixGroup {
   std::vector<std::string> names; // of the parameters
   int64_t elements = 0;
-  bool feedForward = false; // gets smaller when neurons are pruned
-  int64_t layer = -1;       // attentions before it, from 0; -1: none yet
+  bool feedForward = false;   // gets smaller when neurons are pruned
+  int64_t layer = -1;         // attentions before it, from 0; -1: none yet
   std::string role = "other"; // for people: "attention input"
 };
 

@@ -30,6 +30,9 @@ inline float roundToBF16(float value) {
   return value;
 }
 
+/// Whether a bfloat16 holds it exactly.
+inline bool isBF16(float value) { return roundToBF16(value) == value; }
+
 } // namespace plmc
 
 #endif // PLMC_SUPPORT_BFLOAT16_H

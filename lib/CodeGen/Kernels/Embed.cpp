@@ -28,6 +28,9 @@ TableFormat TableFormat::of(plk::WeightOp weight, SymbolTable &symbols) {
   TableFormat format;
   format.values = WeightFormat::of(weight);
   format.rows = weight.getShape()[0];
+  if (auto symbol = weight.getScale())
+    if (auto halves = symbols.lookup<plk::WeightOp>(*symbol).getQuantized())
+      format.values.scaleBytes = halves->getIntOrFloatBitWidth() / 8;
   if (auto symbol = weight.getCodebooks()) {
     auto books = symbols.lookup<plk::WeightOp>(*symbol);
     format.values = WeightFormat::of(books);
@@ -44,6 +47,8 @@ TableFormat TableFormat::of(plk::WeightOp weight, SymbolTable &symbols) {
 
 std::string TableFormat::name() const {
   std::string text = values.name();
+  if (values.scaleBytes == 2)
+    text += "_bf16";
   if (entries)
     text += llvm::formatv("_codes{0}x{1}", entries, entrySize);
   if (mapBytes)
@@ -78,6 +83,7 @@ struct TableRow {
            Value index);
   Value load(KernelBuilder &b, Value column, int64_t valid) const;
   Value loadEntries(KernelBuilder &b, Value column, int64_t valid) const;
+  Value loadScale(KernelBuilder &b, Value index) const;
 };
 } // namespace
 
@@ -102,8 +108,9 @@ TableRow::TableRow(KernelBuilder &b, const TableArguments &table, int64_t width,
                            : format.values.rowBytes(width));
   if (format.values.isQuantized() && format.values.axis == 0) {
     int64_t block = format.values.block;
-    scale =
-        b.at(scale, index, (block ? llvm::divideCeil(width, block) : 1) * 4);
+    scale = b.at(scale, index,
+                 (block ? llvm::divideCeil(width, block) : 1) *
+                     format.values.scaleBytes);
     zeroPoint = b.at(zeroPoint, index);
   }
 }
@@ -138,6 +145,16 @@ Value TableRow::loadEntries(KernelBuilder &b, Value column,
   return b.fmul(value, b.loadVec(b.at(scale, column), valid));
 }
 
+/// The row's scale number `index`, for every lane.
+Value TableRow::loadScale(KernelBuilder &b, Value index) const {
+  int64_t bytes = table.format.values.scaleBytes;
+  Value address = b.at(scale, index, bytes);
+  if (bytes == 4)
+    return b.broadcast(b.load(b.f32, address));
+  Value half = b.load(b.getBF16Type(), address);
+  return b.broadcast(arith::ExtFOp::create(b, b.loc, b.f32, half));
+}
+
 Value TableRow::load(KernelBuilder &b, Value column, int64_t valid) const {
   const WeightFormat &format = table.format.values;
   if (table.format.entries)
@@ -146,18 +163,16 @@ Value TableRow::load(KernelBuilder &b, Value column, int64_t valid) const {
     return b.loadVec(b.at(at, column), valid);
   if (format.element == WeightFormat::I4) {
     Value block = format.block ? b.div(column, b.c(format.block)) : b.c(0);
-    return b.fmul(b.loadVec4(at, column),
-                  b.broadcast(b.load(b.f32, b.at(scale, block))));
+    return b.fmul(b.loadVec4(at, column), loadScale(b, block));
   }
-  auto factor = [&](Value address) {
-    return format.axis == 1 ? b.loadVec(b.at(address, column), valid)
-                            : b.broadcast(b.load(b.f32, address));
-  };
   Value value = b.loadVec8(b.offset(at, column), valid,
                            format.element == WeightFormat::U8);
+  bool byColumn = format.axis == 1;
   if (format.zeroPoint)
-    value = b.fsub(value, factor(zeroPoint));
-  return b.fmul(value, factor(scale));
+    value = b.fsub(value, byColumn ? b.loadVec(b.at(zeroPoint, column), valid)
+                                   : b.broadcast(b.load(b.f32, zeroPoint)));
+  return b.fmul(value, byColumn ? b.loadVec(b.at(scale, column), valid)
+                                : loadScale(b, b.c(0)));
 }
 
 func::FuncOp plmc::buildEmbed(KernelBuilder &b, ModuleOp module,

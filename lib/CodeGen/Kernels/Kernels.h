@@ -32,6 +32,7 @@ struct WeightFormat {
   bool zeroPoint = false; // there is one that is not 0
   int64_t axis = -1;      // of scales and zero points; -1: one for all
   int64_t block = 0;      // I4: values of a row that share a scale; 0: all
+  int64_t scaleBytes = 4; // 2: bf16, of tables only
   bool isQuantized() const { return element != F32; }
   int64_t bytes() const { return isQuantized() ? 1 : 4; }
   int64_t rowBytes(int64_t width) const {

@@ -82,4 +82,47 @@ Tensor GraphBuilder::dequantize(const Tensor &x, const Tensor &scale,
                 /*quantizes=*/false);
 }
 
+Tensor GraphBuilder::dequantizeBlocks(const Tensor &x, const Tensor &scale,
+                                      const Tensor &zeroPoint, int64_t axis,
+                                      int64_t block) {
+  if (!x || !scale || hasFailed())
+    return Tensor();
+  if (axis < 0)
+    axis += x.rank();
+  if (!checkAxis(axis, x.rank()))
+    return Tensor();
+  if (block < 1)
+    return fail("block_size is " + llvm::Twine(block));
+  for (const Tensor *operand : {&scale, &zeroPoint}) {
+    if (!*operand)
+      continue;
+    bool fits = operand->rank() == x.rank();
+    for (int64_t i = 0; fits && i < x.rank(); ++i) {
+      int64_t size = *x.dim(i).constant();
+      if (i == axis)
+        size = llvm::divideCeil(size, block);
+      fits = operand->dim(i).isConstant(size);
+    }
+    if (!fits)
+      return fail("the scales or zero points have not the shape of the blocks");
+  }
+  if (zeroPoint && zeroPoint.dtype() != x.dtype())
+    return fail("the zero points have another element type than the values");
+  // Read as [outer, along the axis, inner].
+  HostTensor values = x.literal()->toHost(), scales = scale.literal()->toHost();
+  HostTensor zeros = zeroPoint ? zeroPoint.literal()->toHost() : HostTensor();
+  HostTensor result(scale.dtype(), values.shape);
+  int64_t inner = 1, along = values.shape[axis];
+  for (int64_t size : llvm::drop_begin(values.shape, axis + 1))
+    inner *= size;
+  int64_t blocks = llvm::divideCeil(along, block);
+  for (int64_t i = 0; i < values.numElements(); ++i) {
+    int64_t line = i / inner, outer = line / along;
+    int64_t at = (outer * blocks + line % along / block) * inner + i % inner;
+    double zero = zeroPoint ? zeros.getDouble(at) : 0;
+    result.setDouble(i, (values.getDouble(i) - zero) * scales.getDouble(at));
+  }
+  return tensorFromLiteral(makeLiteral(std::move(result), x.literal()->name));
+}
+
 } // namespace plmc::importer

@@ -118,6 +118,9 @@ public:
   /// To the scale's type. Weights stay 8-bit: they are not folded.
   Tensor dequantize(const Tensor &x, const Tensor &scale,
                     const Tensor &zeroPoint, int64_t axis);
+  /// A weight with scales for blocks along an axis: becomes floats at import.
+  Tensor dequantizeBlocks(const Tensor &x, const Tensor &scale,
+                          const Tensor &zeroPoint, int64_t axis, int64_t block);
 
   Tensor reshape(const Tensor &x, llvm::ArrayRef<DimExpr> dims);
   Tensor transpose(const Tensor &x, llvm::ArrayRef<int64_t> permutation);

@@ -9,6 +9,8 @@
 // (narrow types widened to int32), a range of another file, or nothing at all
 // when it has no elements. All become a Literal; raw bytes are not copied.
 //
+// INT4 and UINT4, two a byte, are unpacked to bytes.
+//
 //===----------------------------------------------------------------------===//
 
 #include "Diagnostics.h"
@@ -97,6 +99,27 @@ static bool copyTyped(const onnx::TensorProto &tensor, HostTensor &out,
   return false;
 }
 
+/// The dtype that holds the values of INT4 or UINT4.
+static std::optional<DType> dtypeOfHalfBytes(int32_t type) {
+  if (type == onnx::TensorProto::INT4)
+    return DType::I8;
+  if (type == onnx::TensorProto::UINT4)
+    return DType::U8;
+  return std::nullopt;
+}
+
+/// `packed` has the first of two numbers in the low half.
+static HostTensor unpackHalfBytes(DType dtype, ArrayRef<int64_t> shape,
+                                  ArrayRef<char> packed) {
+  HostTensor host(dtype, shape);
+  for (size_t i = 0; i < host.data.size(); ++i) {
+    unsigned half =
+        (static_cast<unsigned char>(packed[i / 2]) >> i % 2 * 4) & 15;
+    host.data[i] = char(dtype == DType::I8 && half > 7 ? int(half) - 16 : half);
+  }
+  return host;
+}
+
 Error ModelFile::readExternal(const onnx::TensorProto &tensor, size_t bytes,
                               Literal &literal) {
   std::string location;
@@ -138,6 +161,9 @@ Expected<LiteralPtr> ModelFile::read(const onnx::TensorProto &tensor) {
   auto refuse = [&](const Twine &message) { return badModel(what + message); };
 
   std::optional<DType> dtype = dtypeFromONNX(tensor.data_type());
+  bool halfBytes = !dtype;
+  if (halfBytes)
+    dtype = dtypeOfHalfBytes(tensor.data_type());
   if (!dtype)
     return unsupported(what + "element type " +
                        onnxTypeName(tensor.data_type()) + " is not supported");
@@ -159,6 +185,8 @@ Expected<LiteralPtr> ModelFile::read(const onnx::TensorProto &tensor) {
     if (__builtin_mul_overflow(count, dim, &count) ||
         __builtin_mul_overflow(bytes, dim, &bytes))
       return refuse("has more elements than can be counted");
+  if (halfBytes)
+    bytes = count / 2 + count % 2;
 
   if (tensor.data_location() == onnx::TensorProto::EXTERNAL) {
     if (Error error = readExternal(tensor, bytes, *literal))
@@ -182,13 +210,19 @@ Expected<LiteralPtr> ModelFile::read(const onnx::TensorProto &tensor) {
     HostTensor host;
     host.dtype = *dtype;
     host.shape = literal->shape;
-    if (stored == count)
+    int64_t needed = halfBytes ? bytes : count; // of typed data
+    if (stored == needed)
       host.data.resize(bytes);
-    if (stored != count || !copyTyped(tensor, host, count))
+    if (stored != needed || !copyTyped(tensor, host, needed))
       return refuse("stores " + Twine(stored) +
-                    " values, its dimensions need " + Twine(count));
+                    " values, its dimensions need " + Twine(needed));
+    if (halfBytes)
+      host = unpackHalfBytes(*dtype, literal->shape, host.data);
     return makeLiteral(std::move(host), tensor.name());
   }
+  if (halfBytes)
+    return makeLiteral(unpackHalfBytes(*dtype, literal->shape, literal->bytes),
+                       tensor.name());
   if (*dtype == DType::Bool &&
       llvm::any_of(literal->bytes, [](char c) { return (c & ~1) != 0; })) {
     HostTensor host = literal->toHost();

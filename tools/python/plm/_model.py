@@ -9,6 +9,7 @@ from typing import NamedTuple, Tuple
 
 from . import _abi
 from ._convert import DTYPES, from_library, to_library
+from ._vocabulary import vocabulary_hash
 
 
 class Tensor(NamedTuple):
@@ -102,6 +103,28 @@ class Model:
     def description(self):
         """What the library says about itself (docs/abi.md), as a dict."""
         return json.loads(self._library.description)
+
+    @property
+    def vocabulary(self):
+        """The hash of the vocabulary that ids are of, or None if nobody has said."""
+        build = self.description.get("build", {})
+        return build.get("vocabulary") or build.get("tokenizer", {}).get("vocabulary")
+
+    def check_tokenizer(self, tokenizer):
+        """Raises an Error unless the tokenizer has the model's vocabulary.
+
+        For ids that are made outside of the library, whose vocabulary may have been
+        reduced. tokenizer: of the packages `tokenizers` or `transformers`, or a dict
+        from pieces to ids.
+        """
+        found = vocabulary_hash(tokenizer)
+        if self.vocabulary is None:
+            raise _abi.Error("the library does not say which vocabulary its ids are of")
+        if found != self.vocabulary:
+            raise _abi.Error(
+                "the tokenizer's vocabulary is %s, the model's %s: take the tokenizer "
+                "that was written when the model's was reduced" % (found, self.vocabulary)
+            )
 
     def __call__(self, *args, **kwargs):
         """Runs the model; inputs in the model's order or by name."""

@@ -34,7 +34,8 @@ static Tensor alongRows(GraphBuilder &b, const Tensor &x) {
 // QuantizeLinear, DequantizeLinear
 //===----------------------------------------------------------------------===//
 
-/// True, after a failure, for quantisation in blocks along an axis.
+/// True, after a failure, for quantisation in blocks along an axis, which only
+/// weights may have.
 static bool isBlocked(Node &node) {
   if (node.intAttr("block_size", 0) == 0)
     return false;
@@ -72,14 +73,23 @@ static void importDequantizeLinear(Node &node) {
   GraphBuilder &b = node.b;
   Tensor x = node.input(0), scale = node.input(1),
          zeroPoint = node.optionalInput(2);
-  if (!x || !scale || isBlocked(node))
+  if (!x || !scale)
     return;
   if (!is8Bit(x) && x.dtype() != DType::I32) {
     b.unsupported("dequantization of " + dtypeName(x.dtype()) +
                   " is not supported");
     return;
   }
-  Tensor result = b.dequantize(x, scale, zeroPoint, node.intAttr("axis", 1));
+  int64_t block = node.intAttr("block_size", 0), axis = node.intAttr("axis", 1);
+  bool isWeight =
+      x.literal() && scale.literal() && (!zeroPoint || zeroPoint.literal());
+  Tensor result;
+  if (block && isWeight)
+    result = b.dequantizeBlocks(x, scale, zeroPoint, axis, block);
+  else if (!isBlocked(node))
+    result = b.dequantize(x, scale, zeroPoint, axis);
+  if (!result)
+    return;
   if (int64_t declared = node.intAttr("output_dtype", 0))
     if (auto type = dtypeFromONNX(static_cast<int32_t>(declared));
         type && isFloat(*type))

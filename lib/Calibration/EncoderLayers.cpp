@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "EncoderLayers.h"
+#include "plmc/Calibration/EncoderLayers.h"
 #include "plmc/Dialect/PLM/PLM.h"
 
 using namespace mlir;
@@ -25,7 +25,9 @@ static Value streamBefore(plm::AttentionOp attention) {
   while (Operation *op = value.getDefiningOp()) {
     if (isa<plm::LinearOp, plm::ReshapeOp, plm::TransposeOp>(op)) {
       value = op->getOperand(0);
-      if (isa<plm::LinearOp>(op))
+      // A projection may be of low rank: two layers, with nothing between.
+      if (isa<plm::LinearOp>(op) &&
+          (isAdded(value) || !value.getDefiningOp<plm::LinearOp>()))
         break;
       continue;
     }

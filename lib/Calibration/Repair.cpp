@@ -1,26 +1,24 @@
-//===- Repair.cpp - What pruning passes share -----------------------------===//
+//===- Repair.cpp - Fit a layer to what it gave
+//----------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#include "Repair.h"
+#include "plmc/Calibration/Repair.h"
 #include "plmc/Calibration/LinearParameters.h"
 
 using namespace plmc;
-
-llvm::Expected<CalibrationSet> plmc::readCalibration(llvm::StringRef path) {
-  if (path.empty())
-    return llvm::createStringError(
-        "this pass needs data: give calibration=FILE.npz");
-  return CalibrationSet::read(path);
-}
 
 llvm::Error plmc::repair(FitLayer &layer, double ridge,
                          mlir::SymbolTable &symbols) {
   if (ridge < 0)
     return llvm::Error::success();
+  if (layer.isSettled) {
+    setBias(layer.op, layer.bias + layer.statistics.residualMean, symbols);
+    return llvm::Error::success();
+  }
   auto fitted = fitWeight(layer.weight, layer.statistics, ridge);
   if (!fitted)
     return fitted.takeError();

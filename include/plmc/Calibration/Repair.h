@@ -1,19 +1,16 @@
-//===- Repair.h - What pruning passes share ---------------------*- C++ -*-===//
+//===- Repair.h - Fit a layer to what it gave -------------------*- C++ -*-===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef PLMC_PASSES_PRUNING_REPAIR_H
-#define PLMC_PASSES_PRUNING_REPAIR_H
+#ifndef PLMC_CALIBRATION_REPAIR_H
+#define PLMC_CALIBRATION_REPAIR_H
 
 #include "plmc/Calibration/LayerwiseFit.h"
 
 namespace plmc {
-
-/// The file of the option `calibration`; an error says that it must be given.
-llvm::Expected<CalibrationSet> readCalibration(llvm::StringRef path);
 
 /// Fits weight and bias to give what the layer gave in the original model;
 /// nothing with a negative `ridge`.
@@ -21,4 +18,4 @@ llvm::Error repair(FitLayer &layer, double ridge, mlir::SymbolTable &symbols);
 
 } // namespace plmc
 
-#endif // PLMC_PASSES_PRUNING_REPAIR_H
+#endif // PLMC_CALIBRATION_REPAIR_H

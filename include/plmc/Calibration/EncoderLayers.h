@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef PLMC_PASSES_PRUNING_ENCODERLAYERS_H
-#define PLMC_PASSES_PRUNING_ENCODERLAYERS_H
+#ifndef PLMC_CALIBRATION_ENCODERLAYERS_H
+#define PLMC_CALIBRATION_ENCODERLAYERS_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/Support/Error.h"
@@ -29,4 +29,4 @@ findEncoderLayers(mlir::func::FuncOp func);
 
 } // namespace plmc
 
-#endif // PLMC_PASSES_PRUNING_ENCODERLAYERS_H
+#endif // PLMC_CALIBRATION_ENCODERLAYERS_H

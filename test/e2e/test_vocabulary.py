@@ -1,0 +1,133 @@
+# Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""reduce-vocabulary: texts of kept pieces give the same bits, with the new ids."""
+
+import json
+import os
+import sys
+import unittest
+
+import numpy as np
+from support import REPO, fixture, plmc, scratch_folder
+
+sys.path.insert(0, os.path.join(REPO, "tools", "python"))
+import plm  # noqa: E402
+
+PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "ab", "world", "##s", "!",
+          "a", "##b"]
+RECIPE = """version: 1
+steps:
+  - reduce-vocabulary: { method: %s, size: %d, corpus: [%s] }
+"""
+
+
+class VocabularyTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = scratch_folder()
+        cls.vocabulary = cls.write("vocab.txt", "\n".join(PIECES) + "\n")
+        cls.corpus = cls.write("corpus.txt", "hello worlds !\nhello world\n")
+
+    @classmethod
+    def write(cls, name, text):
+        path = os.path.join(cls.folder, name)
+        with open(path, "w") as file:
+            file.write(text)
+        return path
+
+    def compress(self, name, model, *options, tokenizer=None):
+        path = os.path.join(self.folder, name)
+        return path, plmc("compress", model, "-o", path, "--tokenizer",
+                          tokenizer or self.vocabulary, *options)
+
+    # One name a library: the dynamic loader knows them by their names.
+    def reduced(self, name, method, size, model="bert-ts17-pooler"):
+        name += "-" + model
+        recipe = self.write(name + ".yaml", RECIPE % (method, size, self.corpus))
+        path, done = self.compress(name + ".so", fixture(model), "--recipe", recipe)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return plm.Model(path, threads=1)
+
+    def whole(self, model="bert-ts17-pooler"):
+        path, done = self.compress("whole-%s.so" % model, fixture(model))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return plm.Model(path, threads=1)
+
+    def test_trim_and_alias_give_the_same_bits(self):
+        texts = ["hello worlds!", "world", "", "hello hello"]
+        expected = self.whole().encode(texts)
+        for method in ("trim", "alias"):
+            found = self.reduced(method, method, 11).encode(texts)
+            self.assertEqual(list(found), list(expected))
+            for name in expected:
+                np.testing.assert_array_equal(found[name], expected[name])
+
+    def test_outputs_over_the_vocabulary(self):
+        for model in ("bert-ts14-mlm", "roberta-ts17-mlm-untied", "bert-dy18-pretrain"):
+            whole = next(iter(self.whole(model).encode(["hello world"]).values()))
+            trimmed = next(iter(self.reduced("mlm", "trim", 11, model)
+                                .encode(["hello world"]).values()))
+            kept = [i for i, piece in enumerate(PIECES) if piece != "ab"]
+            np.testing.assert_array_equal(trimmed, whole[..., kept])
+
+    def test_files_and_stale_tokenizers(self):
+        self.reduced("files", "trim", 11)
+        folder = os.path.join(self.folder, "files-bert-ts17-pooler.tokenizer")
+        self.assertEqual(sorted(os.listdir(folder)), ["ids.tsv", "tokenizer.json", "vocab.txt"])
+        recipe = self.write("stale.yaml", RECIPE % ("trim", 11, self.corpus))
+        model = os.path.join(self.folder, "reduced.mlir")
+        with open(recipe) as file:
+            text = file.read().replace("method", "tokenizer: %s, method" % self.vocabulary)
+        recipe = self.write("stale.yaml", text)
+        done = plmc("compress", fixture("bert-ts17-pooler"), "-o", model, "--recipe", recipe,
+                    "--elide-weights=false")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        _, done = self.compress("stale.so", model)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("--tokenizer: its vocabulary (12 pieces", done.stderr)
+        self.assertEqual(done.stderr.count("\n"), 1)
+        fresh, done = self.compress("fresh.so", model, tokenizer=os.path.join(
+            self.folder, "reduced.tokenizer"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.check_library(fresh)
+
+    def check_library(self, library):
+        """Ids that are made elsewhere can be told from stale ones."""
+        folder = os.path.join(self.folder, "reduced.tokenizer")
+        done = plmc("tokenize", "--tokenizer", folder, "--for", library, "--text", "hello")
+        self.assertEqual(done.stdout, "2 5 3\n", done.stderr)
+        done = plmc("tokenize", "--tokenizer", self.vocabulary, "--for", library,
+                    "--text", "hello")
+        self.assertEqual((done.returncode, done.stdout), (3, ""))
+        self.assertRegex(done.stderr, r"^plmc: error: --tokenizer: its vocabulary \(.*\n$")
+        model = plm.Model(library, threads=1)
+        with open(os.path.join(folder, "vocab.txt")) as file:
+            pieces = file.read().split("\n")[:-1]
+        model.check_tokenizer({piece: i for i, piece in enumerate(pieces)})
+        with self.assertRaisesRegex(plm.Error, "is .*, the model's .*: take the tokenizer"):
+            model.check_tokenizer({piece: i for i, piece in enumerate(PIECES)})
+
+    def test_new_pieces(self):
+        corpus = self.write("new.txt", "abba baab abba\nabab abba\n" * 3)
+        pieces = PIECES[:5] + ["a", "b", "##a", "##b", "ab", "abab"]
+        vocabulary = self.write("letters.txt", "\n".join(pieces) + "\n")
+        recipe = self.write("new.yaml", RECIPE % ("new", 11, corpus))
+        path, done = self.compress("new.so", fixture("bert-ts17-pooler"), "--recipe", recipe,
+                                   "--report", os.path.join(self.folder, "new.json"),
+                                   tokenizer=vocabulary)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(os.path.join(self.folder, "new.tokenizer", "vocab.txt")) as file:
+            found = file.read().split("\n")[:-1]
+        # a ##b and ##b ##a come twelve times; once ab is a piece, ##b ##a and ab ##b nine.
+        self.assertEqual(found, pieces[:9] + ["ab", "##ba"])
+        with open(os.path.join(self.folder, "new.json")) as file:
+            report = json.load(file)
+        self.assertEqual(report["steps"][0]["counters"], {
+            "rows copied": 10,
+            "rows that are means: a start for distillation, not a trained model": 1})
+        self.assertEqual(plm.Model(path, threads=1).encode(["abba"])["last_hidden_state"].shape[1],
+                         4)
+
+
+if __name__ == "__main__":
+    unittest.main()
