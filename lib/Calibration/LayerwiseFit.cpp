@@ -136,15 +136,10 @@ LayerwiseFit::fitGroup(ArrayRef<plm::LinearOp> group,
     auto bias = biasOf(op);
     if (!bias)
       return bias.takeError();
-    auto residuals = wanted(op);
-    if (!residuals)
-      return residuals.takeError();
-    auto given = gemm->times(*inputs, weight->transpose());
-    if (!given)
-      return given.takeError();
-    *residuals -= *given;
-    residuals->rowwise() -= bias->transpose();
-    auto statistics = ofInputs->with(*gemm, *residuals);
+    auto outputs = wanted(op);
+    if (!outputs)
+      return outputs.takeError();
+    auto statistics = ofInputs->with(*gemm, *outputs, *weight, *bias);
     if (!statistics)
       return statistics.takeError();
     layer.weight = std::move(*weight);

@@ -22,16 +22,22 @@ llvm::Expected<InputStatistics> InputStatistics::of(Gemm &gemm,
 }
 
 llvm::Expected<LinearStatistics>
-InputStatistics::with(Gemm &gemm, const Matrix &residuals) const {
+InputStatistics::with(Gemm &gemm, const Matrix &wanted, const Matrix &weight,
+                      const Vector &bias) const {
   LinearStatistics result;
-  result.tokens = residuals.rows();
+  result.tokens = wanted.rows();
   result.inputMean = mean;
-  result.residualMean = residuals.colwise().mean();
-  // The mean of r meets a mean of x that is 0.
-  auto cross = gemm.transposedTimes(residuals, centred);
+  // r = t - W x - b; the means of t and b meet a mean of x that is 0.
+  result.residualMean = wanted.colwise().mean();
+  result.residualMean -= weight * mean + bias;
+  auto cross = gemm.transposedTimes(wanted, centred);
   if (!cross)
     return cross.takeError();
-  result.cross = *cross / float(std::max<int64_t>(result.tokens, 1));
+  auto given = gemm.times(weight, hessian);
+  if (!given)
+    return given.takeError();
+  result.cross =
+      *cross / float(std::max<int64_t>(result.tokens, 1)) - *given;
   result.hessian = hessian;
   return result;
 }

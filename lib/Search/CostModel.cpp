@@ -199,7 +199,7 @@ bool CostModel::chooseAmong(Plan &plan, llvm::ArrayRef<int64_t> choices,
     groups.push_back(std::move(group));
   }
   // What is rounded up of each group has to have room, too.
-  int64_t unit = std::max<int64_t>(1, int64_t(std::min(left, most) / 4096));
+  int64_t unit = std::max<int64_t>(1, int64_t(std::min(left, most) / 2048));
   int64_t room = int64_t(std::min(
       left, most + double(unit) * double(inventory.groups.size() + 1)));
   auto chosen = solveKnapsack(groups, room, unit);

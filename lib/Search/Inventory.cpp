@@ -37,8 +37,8 @@ static std::string roleOf(plm::LinearOp op, bool feedForward) {
                ? "feed-forward down"
                : "feed-forward up";
   if (feedsAttention(op))
-    return "attention in";
-  return op.getInput().getDefiningOp<plm::AttentionOp>() ? "attention out"
+    return "attention input";
+  return op.getInput().getDefiningOp<plm::AttentionOp>() ? "attention output"
                                                          : "other";
 }
 
@@ -80,7 +80,7 @@ Inventory takeInventory(ModuleOp module) {
     group.feedForward = feedForward;
     group.role = roleOf(op, feedForward);
     // What goes into attention stands before the one that counts its layer.
-    group.layer = result.layers - (group.role == "attention in" ? 0 : 1);
+    group.layer = result.layers - (group.role == "attention input" ? 0 : 1);
     if (feedForward && !op.getInput().getDefiningOp<plm::ActivationOp>())
       result.feedForwardWidth =
           std::max(result.feedForwardWidth,

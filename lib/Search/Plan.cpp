@@ -43,6 +43,9 @@ std::vector<TableChoice> tableChoices(const Inventory &inventory) {
     if (width % 48 == 0)
       add(width * part / 12, 4);
   add(0, 8);
+  for (int64_t part : {6, 3})
+    if (width % 96 == 0)
+      add(width * part / 12, 8);
   return result;
 }
 
@@ -75,7 +78,8 @@ std::string Plan::text(const Inventory &inventory) const {
   if (keep < 1)
     text += "; " + number(keep * 100, 0) + " % of neurons";
   if (dropped)
-    text += "; " + std::to_string(dropped) + " layer dropped";
+    text += "; " + std::to_string(dropped) +
+            (dropped == 1 ? " layer dropped" : " layers dropped");
   // What one group costs is measured with that alone changed.
   auto differs = [](int64_t b) { return b != 8; };
   if (!calibrated && llvm::count_if(bits, differs) == 1) {

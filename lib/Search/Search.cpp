@@ -153,13 +153,18 @@ bool Searcher::fit(Plan &plan) const {
   full.bits.assign(plan.bits.size(), 8);
   double high = double(model->bytes(full)) * 1.01;
   bool found = false;
-  for (double limit = high; limit > high / 16; limit *= 0.97) {
+  double low = high / 16;
+  for (int step = 0; step < 8; ++step) {
+    double limit = step ? std::sqrt(low * high) : high;
     Plan tighter = plan;
-    if (!model->chooseBits(tighter, int64_t(limit)) ||
-        model->cost(tighter) > *cost)
-      break;
-    plan = tighter;
-    found = true;
+    bool allowed = model->chooseBits(tighter, int64_t(limit)) &&
+                   model->cost(tighter) <= *cost;
+    if (!allowed && step == 0)
+      return false;
+    if (allowed)
+      plan = tighter;
+    (allowed ? high : low) = limit;
+    found |= allowed;
   }
   return found;
 }
@@ -175,9 +180,9 @@ std::optional<Plan> Searcher::nextPlan(bool explore) {
     keeps = {1, 0.75, 0.5, 0.4, 0.25};
   for (const TableChoice &table : model->tables())
     for (double keep : keeps)
-      for (int64_t dropped : {0, 1})
+      for (int64_t dropped : {0, 1, 2})
         for (int64_t groupSize : {64, 128, 0}) {
-          if (dropped && inventory.layers < 4)
+          if (dropped && inventory.layers < 2 + 2 * dropped)
             continue;
           if (explore && builtShapes.count({keep, dropped}))
             continue;
@@ -187,6 +192,9 @@ std::optional<Plan> Searcher::nextPlan(bool explore) {
           plan.dropped = dropped;
           plan.groupSize = groupSize;
           plan.calibrated = true;
+          // Few bits only add to what the rest costs.
+          if (!bySize && best && model->cost(plan) >= bestScore)
+            continue;
           if (!fit(plan) || tried.contains(plan.key()))
             continue;
           double score =
@@ -207,7 +215,7 @@ static Plan smallestPlan(const Inventory &inventory, const CostModel &model) {
   plan.bits.assign(plan.bits.size(), 2);
   if (inventory.feedForwardWidth >= 64)
     plan.keep = 0.25;
-  plan.dropped = inventory.layers >= 4;
+  plan.dropped = inventory.layers >= 6 ? 2 : inventory.layers >= 4;
   TableChoice best = plan.table;
   for (const TableChoice &table : model.tables()) {
     plan.table = table;

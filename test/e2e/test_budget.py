@@ -109,14 +109,14 @@ class BudgetTest(unittest.TestCase):
                                    seconds=100)
         running = subprocess.Popen([PLMC, *arguments], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        lines = [running.stderr.readline() for _ in range(3)]
+        lines = [running.stderr.readline()]
         running.send_signal(signal.SIGINT)
         rest = running.communicate(timeout=200)[1]
         self.assertIn(running.returncode, (OK, LIMIT_MISSED), lines)
         self.assertIn("interrupted; the best of", rest)
         self.assertTrue(os.path.exists(self.path("out.so")))
         before = self.measurements()
-        self.assertGreaterEqual(len(before), 3)
+        self.assertGreaterEqual(len(before), 1)
         # Only what is new takes time.
         done = plmc(*self.arguments("size<400kB", "--resume=" + self.path("state.json"),
                                     seconds=2))

@@ -29,7 +29,7 @@ SearchReport exampleSearch() {
                    {6900000, 0.12, "rank 192 <& more>", true, true, true},
                    {7100000, 0.2, "worse", true, false, false}};
   for (int64_t layer : {0, 1})
-    for (const char *role : {"attention in", "feed-forward up"})
+    for (const char *role : {"attention input", "feed-forward up"})
       search.sensitivities.push_back(
           {layer, role, {"w" + std::to_string(layer)}, 0.01 * (layer + 1), 3});
   return search;

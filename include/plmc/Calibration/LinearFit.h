@@ -31,9 +31,11 @@ struct InputStatistics {
   Vector mean;
 
   static llvm::Expected<InputStatistics> of(Gemm &gemm, const Matrix &inputs);
-  /// With `residuals` [tokens, N] of a layer.
-  llvm::Expected<LinearStatistics> with(Gemm &gemm,
-                                        const Matrix &residuals) const;
+  /// Of a layer that is wanted to give `wanted` [tokens, N]. What it gives is
+  /// not computed for that: its part of the sums follows from the Hessian.
+  llvm::Expected<LinearStatistics> with(Gemm &gemm, const Matrix &wanted,
+                                        const Matrix &weight,
+                                        const Vector &bias) const;
 };
 
 /// W + cross (hessian + lambda mean(diagonal) I)^-1: the least-squares fit that

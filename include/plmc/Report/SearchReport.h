@@ -26,7 +26,7 @@ struct SearchReport {
   /// What weights that share their bits lose alone, rounded to 3 bits.
   struct Sensitivity {
     int64_t layer = -1; // from 0; -1: before the first
-    std::string role;   // "attention in", "feed-forward up"
+    std::string role;   // "attention input", "feed-forward up"
     std::vector<std::string> weights;
     std::optional<double> loss; // nullopt: not measured
     int64_t bits = 8;           // that were chosen

@@ -21,7 +21,7 @@ struct MatrixGroup {
   int64_t elements = 0;
   bool feedForward = false;   // gets smaller when neurons are pruned
   int64_t layer = -1;         // attentions before it, from 0; -1: none yet
-  std::string role = "other"; // for people: "attention in"
+  std::string role = "other"; // for people: "attention input"
 };
 
 struct Inventory {
