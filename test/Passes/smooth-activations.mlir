@@ -1,4 +1,4 @@
-// RUN: %python -c "import numpy, sys; numpy.savez(sys.argv[1], input_ids=numpy.arange(6).reshape(1, 6))" %t.npz
+// RUN: %python %S/../Tools/Inputs/sequences.py %t.npz 20 6
 // RUN: plmc-opt %s --plm-smooth-activations="calibration=%t.npz" --plmc-counters 2>%t.err | FileCheck %s
 // RUN: FileCheck %s --check-prefix=COUNT < %t.err
 // RUN: plmc-opt %s --plm-smooth-activations="copy-norms calibration=%t.npz" | FileCheck %s --check-prefix=COPY

@@ -3,6 +3,7 @@
 """Compressed models written as ONNX: standard types and operators, and ONNX
 Runtime computes what the library does."""
 
+import unittest
 
 import numpy as np
 import onnx
