@@ -16,7 +16,7 @@ plmc::scanActivations(func::FuncOp func, const CalibrationSet &set,
                       ArrayRef<Value> values,
                       llvm::function_ref<llvm::Error(Value, Matrix &)> visit) {
   // A stop costs a compilation, what is kept between two costs memory.
-  constexpr int64_t most = int64_t(32) << 20; // numbers, 128 MB
+  constexpr int64_t most = int64_t(24) << 20; // numbers, 96 MB
   auto batches = makeBatches(func, set);
   if (!batches)
     return batches.takeError();
@@ -36,10 +36,9 @@ plmc::scanActivations(func::FuncOp func, const CalibrationSet &set,
             run.advanceTo(wanted.back().getDefiningOp()->getNextNode(), wanted))
       return error;
     for (Value value : wanted) {
-      auto rows = run.rows(value);
+      auto rows = run.takeRows(value);
       if (!rows)
         return rows.takeError();
-      run.release(value);
       if (llvm::Error error = visit(value, *rows))
         return error;
     }

@@ -54,12 +54,19 @@ llvm::Expected<Matrix> Gemm::times(const Matrix &a, const Matrix &b) {
   if (!context)
     if (llvm::Error error = compile())
       return error;
-  auto result = context->run({tensorOf(a), tensorOf(b)});
-  if (!result)
-    return result.takeError();
-  const HostTensor &c = result->front();
-  return Matrix(
-      Eigen::Map<const Matrix>(c.as<float>(), c.shape[0], c.shape[1]));
+  // Some rows at a time: both sides are copied.
+  constexpr int64_t most = 2048;
+  Matrix product(a.rows(), b.cols());
+  HostTensor right = tensorOf(b);
+  for (int64_t row = 0; row < a.rows(); row += most) {
+    int64_t rows = std::min(most, a.rows() - row);
+    auto result = context->run({tensorOf(a.middleRows(row, rows)), right});
+    if (!result)
+      return result.takeError();
+    std::memcpy(product.data() + row * b.cols(), result->front().data.data(),
+                result->front().data.size());
+  }
+  return product;
 }
 
 /// Square by square, so that both sides stay in the cache.

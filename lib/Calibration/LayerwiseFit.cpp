@@ -84,7 +84,7 @@ llvm::Expected<Matrix> LayerwiseFit::wanted(plm::LinearOp op) {
       numbers +=
           tokens * cast<RankedTensorType>(value.getType()).getShape().back();
       // What lies behind its end cannot be asked for any more.
-      if (end > index && numbers > int64_t(128) << 20 && // 512 MB
+      if (end > index && numbers > int64_t(32) << 20 && // 128 MB
           last->isBeforeInBlock(producer))
         break;
       values.push_back(value);
@@ -96,10 +96,9 @@ llvm::Expected<Matrix> LayerwiseFit::wanted(plm::LinearOp op) {
     reached = end;
   }
   Target target = targetOf(op);
-  auto result = before->rows(target.teacher);
+  auto result = before->takeRows(target.teacher);
   if (!result)
     return result.takeError();
-  before->release(target.teacher);
   if (target.residual) {
     auto residual = now->rows(target.residual);
     if (!residual)
@@ -123,7 +122,7 @@ LayerwiseFit::fitGroup(ArrayRef<plm::LinearOp> group,
     return inputs.takeError();
   if (int8Inputs)
     roundRowsToInt8(*inputs);
-  auto ofInputs = InputStatistics::of(*gemm, *inputs);
+  auto ofInputs = InputStatistics::of(*gemm, std::move(*inputs));
   if (!ofInputs)
     return ofInputs.takeError();
   for (plm::LinearOp op : group) {

@@ -10,14 +10,16 @@
 using namespace plmc;
 
 llvm::Expected<InputStatistics> InputStatistics::of(Gemm &gemm,
-                                                    const Matrix &inputs) {
+                                                    Matrix inputs) {
   InputStatistics result;
   result.mean = inputs.colwise().mean();
-  result.centred = inputs.rowwise() - result.mean.transpose();
+  result.centred = std::move(inputs); // in place: the largest there is
+  result.centred.rowwise() -= result.mean.transpose();
   auto hessian = gemm.gram(result.centred);
   if (!hessian)
     return hessian.takeError();
-  result.hessian = *hessian / float(std::max<int64_t>(inputs.rows(), 1));
+  result.hessian =
+      *hessian / float(std::max<int64_t>(result.centred.rows(), 1));
   return result;
 }
 
@@ -55,18 +57,44 @@ static Matrix damped(const Matrix &h, double damping) {
   return result;
 }
 
-llvm::Expected<Matrix> plmc::dampedInverse(const Matrix &h, double damping) {
+/// With the rows and columns of H in reverse order H = L L^T; so, in order again,
+/// H = R R^T with R upper triangular, and H^-1 = (R^-1)^T R^-1. That takes a
+/// fifth of the arithmetic of inverting H and factoring the inverse.
+llvm::Expected<Matrix> plmc::inverseCholesky(const Matrix &h, double damping) {
   if (!h.allFinite())
     return notFinite();
+  int64_t n = h.rows();
   for (; damping < 100; damping *= 10) {
-    Eigen::LLT<Eigen::MatrixXf> llt(damped(h, damping));
+    Eigen::MatrixXf reversed = damped(h, damping).reverse();
+    Eigen::LLT<Eigen::Ref<Eigen::MatrixXf>> llt(reversed); // in place
     if (llt.info() != Eigen::Success)
       continue; // not positive in f32: more damping
-    Matrix inverse = llt.solve(Eigen::MatrixXf::Identity(h.rows(), h.cols()));
+    // L^-1, some columns at a time: what is above them is 0.
+    Matrix inverse = Matrix::Zero(n, n);
+    constexpr int64_t step = 128;
+    for (int64_t j = 0; j < n; j += step) {
+      int64_t columns = std::min(step, n - j), rows = n - j;
+      Eigen::MatrixXf part = Eigen::MatrixXf::Identity(rows, columns);
+      reversed.bottomRightCorner(rows, rows)
+          .triangularView<Eigen::Lower>()
+          .solveInPlace(part);
+      inverse.block(j, j, rows, columns) = part;
+    }
+    inverse = inverse.reverse().eval();
     if (inverse.allFinite())
       return inverse;
   }
   return notFinite();
+}
+
+llvm::Expected<Matrix> plmc::dampedInverse(const Matrix &h, double damping) {
+  auto upper = inverseCholesky(h, damping);
+  if (!upper)
+    return upper.takeError();
+  Matrix inverse = Matrix::Zero(h.rows(), h.cols());
+  inverse.selfadjointView<Eigen::Lower>().rankUpdate(upper->transpose());
+  inverse.triangularView<Eigen::StrictlyUpper>() = inverse.transpose();
+  return inverse;
 }
 
 llvm::Expected<Matrix> plmc::fitWeight(const Matrix &weight,

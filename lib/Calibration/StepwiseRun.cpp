@@ -162,27 +162,51 @@ void StepwiseRun::keepColumns(Value value, ArrayRef<int64_t> columns) {
   }
 }
 
+llvm::Expected<Matrix> StepwiseRun::takeRows(Value value) {
+  kept.erase(value);
+  bool read = llvm::any_of(value.getUsers(),
+                           [&](Operation *user) { return isAhead(user); });
+  auto it = values.find(value);
+  if (it == values.end())
+    return llvm::createStringError("calibration misses a value");
+  auto result = rowsOf(it->second, /*consume=*/!read);
+  if (!read)
+    values.erase(value);
+  return result;
+}
+
 llvm::Expected<Matrix> StepwiseRun::rows(Value value) const {
   auto it = values.find(value);
-  if (it == values.end() || it->second.empty())
+  if (it == values.end())
     return llvm::createStringError("calibration misses a value");
-  int64_t width = it->second.front().shape.back(), count = 0;
+  // Not changed without `consume`.
+  return rowsOf(const_cast<std::vector<HostTensor> &>(it->second),
+                /*consume=*/false);
+}
+
+llvm::Expected<Matrix> StepwiseRun::rowsOf(std::vector<HostTensor> &tensors,
+                                           bool consume) const {
+  if (tensors.empty())
+    return llvm::createStringError("calibration misses a value");
+  int64_t width = tensors.front().shape.back(), count = 0;
   auto isByPosition = [&](size_t batch) {
-    const HostTensor &tensor = it->second[batch];
+    const HostTensor &tensor = tensors[batch];
     return tensor.numElements() == int64_t(batches[batch].keep.size()) * width;
   };
   for (size_t batch = 0; batch < batches.size(); ++batch)
     count += isByPosition(batch) ? llvm::count(batches[batch].keep, 1)
-                                 : it->second[batch].numElements() / width;
+                                 : tensors[batch].numElements() / width;
   Matrix result(count, width);
   int64_t row = 0;
   for (size_t batch = 0; batch < batches.size(); ++batch) {
-    const HostTensor &tensor = it->second[batch];
+    HostTensor &tensor = tensors[batch];
     const float *from = tensor.as<float>();
     bool byPosition = isByPosition(batch);
     for (int64_t i = 0; i < tensor.numElements() / width; ++i, from += width)
       if (!byPosition || batches[batch].keep[i])
         std::copy_n(from, width, result.row(row++).data());
+    if (consume)
+      tensor = HostTensor();
   }
   return result;
 }

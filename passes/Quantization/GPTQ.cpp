@@ -65,14 +65,10 @@ plmc::roundByGPTQ(const Matrix &weight, const Matrix &hessian, int64_t block,
     for (int64_t j = 0; j < k; ++j)
       h(i, j) = hessian(order[i], order[j]);
   }
-  auto inverse = dampedInverse(h, damping);
-  if (!inverse)
-    return inverse.takeError();
-  Eigen::LLT<Eigen::MatrixXf> llt(*inverse);
-  if (llt.info() != Eigen::Success)
-    return llvm::createStringError("the activations of a layer do not vary "
-                                   "enough to calibrate it; give more text");
-  Matrix upper = llt.matrixU();
+  auto cholesky = inverseCholesky(h, damping);
+  if (!cholesky)
+    return cholesky.takeError();
+  const Matrix &upper = *cholesky;
 
   constexpr int64_t step = 128; // of inputs whose effect on the rest is summed
   for (int64_t first = 0; first < k; first += step) {

@@ -46,7 +46,7 @@ struct CalibrationBatch {
 /// argument that is none of these.
 llvm::Expected<std::vector<CalibrationBatch>>
 makeBatches(mlir::func::FuncOp func, const CalibrationSet &set,
-            int64_t tokensPerBatch = 8192);
+            int64_t tokensPerBatch = 2048);
 
 } // namespace plmc
 

@@ -30,7 +30,7 @@ struct InputStatistics {
   Matrix hessian;
   Vector mean;
 
-  static llvm::Expected<InputStatistics> of(Gemm &gemm, const Matrix &inputs);
+  static llvm::Expected<InputStatistics> of(Gemm &gemm, Matrix inputs);
   /// Of a layer that is wanted to give `wanted` [tokens, N]. What it gives is
   /// not computed for that: its part of the sums follows from the Hessian.
   llvm::Expected<LinearStatistics> with(Gemm &gemm, const Matrix &wanted,
@@ -51,6 +51,9 @@ Vector biasChange(const Matrix &weight, const Matrix &changed,
 
 /// The inverse of h + damping mean(diagonal) I.
 llvm::Expected<Matrix> dampedInverse(const Matrix &h, double damping);
+
+/// U, upper triangular, with U^T U that inverse.
+llvm::Expected<Matrix> inverseCholesky(const Matrix &h, double damping);
 
 /// Rows as a product in int8 sees them: 255 steps of each row's own range
 /// (plm.linear).

@@ -37,10 +37,15 @@ public:
   /// the rows of padding if it has a row for each position.
   llvm::Expected<Matrix> rows(mlir::Value value) const;
 
+  /// The same, and `release`: the value goes as its rows come.
+  llvm::Expected<Matrix> takeRows(mlir::Value value);
+
   /// Parts of little work are interpreted: compiling them would take longer.
   bool interpretSmall = true;
 
 private:
+  llvm::Expected<Matrix> rowsOf(std::vector<HostTensor> &tensors,
+                                bool consume) const;
   bool isSmall(llvm::ArrayRef<mlir::Operation *> ops) const;
   bool isAhead(mlir::Operation *op) const;
   mlir::func::FuncOp func;
