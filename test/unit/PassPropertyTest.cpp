@@ -103,6 +103,16 @@ std::string randomOptions(llvm::StringRef pass, const RandomEncoder &model,
            one({"f32", "bf16", "int8", "int4", "int4 group-size=32",
                 "int4 group-size=0 table-bits=8", "int3", "int2 table-bits=4",
                 "int8 table-bits=4"});
+  if (pass == "plm-prune-heads")
+    return one({"keep=0.5", "heads=1", "keep=0.5 allocation=damage fit=-1",
+                "heads=9", "keep=0.75"});
+  if (pass == "plm-share-layers")
+    return one({"", "groups=0-1", "part=attention", "part=ffn method=mean",
+                "count=1 sweeps=1", "groups=0,5"});
+  if (pass == "plm-factorize-linear")
+    return "min-elements=0 " +
+           one({"rank=3", "energy=0.9 allow-growth=true", "rank=8 fit=-1",
+                "rank=4 weights=l0", "rank=1000"});
   if (pass == "plm-smooth-activations")
     return one({"", "alpha=0.8", "copy-norms=true", "alpha=0 copy-norms=true",
                 "alpha=2"});
