@@ -9,8 +9,7 @@
 
 using namespace plmc;
 
-llvm::Expected<InputStatistics> InputStatistics::of(Gemm &gemm,
-                                                    Matrix inputs) {
+llvm::Expected<InputStatistics> InputStatistics::of(Gemm &gemm, Matrix inputs) {
   InputStatistics result;
   result.mean = inputs.colwise().mean();
   result.centred = std::move(inputs); // in place: the largest there is
@@ -38,8 +37,7 @@ InputStatistics::with(Gemm &gemm, const Matrix &wanted, const Matrix &weight,
   auto given = gemm.times(weight, hessian);
   if (!given)
     return given.takeError();
-  result.cross =
-      *cross / float(std::max<int64_t>(result.tokens, 1)) - *given;
+  result.cross = *cross / float(std::max<int64_t>(result.tokens, 1)) - *given;
   result.hessian = hessian;
   return result;
 }
@@ -57,9 +55,9 @@ static Matrix damped(const Matrix &h, double damping) {
   return result;
 }
 
-/// With the rows and columns of H in reverse order H = L L^T; so, in order again,
-/// H = R R^T with R upper triangular, and H^-1 = (R^-1)^T R^-1. That takes a
-/// fifth of the arithmetic of inverting H and factoring the inverse.
+/// With the rows and columns of H in reverse order H = L L^T; so, in order
+/// again, H = R R^T with R upper triangular, and H^-1 = (R^-1)^T R^-1. That
+/// takes a fifth of the arithmetic of inverting H and factoring the inverse.
 llvm::Expected<Matrix> plmc::inverseCholesky(const Matrix &h, double damping) {
   if (!h.allFinite())
     return notFinite();

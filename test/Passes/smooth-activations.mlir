@@ -10,11 +10,11 @@
 // The first norm feeds the residual, too; the second one only a product. ReLU
 // lets positive factors pass, GELU does not.
 // CHECK-NOT: plm.parameter @own =
-// CHECK-DAG: plm.parameter @own_0 =
+// CHECK-DAG: plm.parameter @own_{{.*}} =
 // CHECK-DAG: plm.parameter @shared =
-// CHECK-DAG: plm.parameter @up_0 =
-// CHECK-DAG: plm.parameter @upbias_0 =
-// CHECK-DAG: plm.parameter @down_0 =
+// CHECK-DAG: plm.parameter @up_{{.*}} =
+// CHECK-DAG: plm.parameter @upbias_{{.*}} =
+// CHECK-DAG: plm.parameter @down_{{.*}} =
 // CHECK-DAG: plm.parameter @gelu =
 // CHECK-LABEL: func.func @forward
 // CHECK-COUNT-2: plm.layer_norm

@@ -12,7 +12,7 @@ import onnxruntime
 import plm
 from support import cases, fixture, plmc, scratch_folder
 
-MODEL = "bert-ts17-hidden"
+MODEL = "bert-ts14-hidden"
 INT8, UINT8, UINT4, INT4 = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8,
                             onnx.TensorProto.UINT4, onnx.TensorProto.INT4)
 
