@@ -8,13 +8,13 @@
         --classifier sst2.onnx --sst-train sst2/train.tsv.gz --test sst2/dev.tsv \\
         --folder out --markdown docs/compression.md
 
-Each recipe of recipes/ and each budget makes one library of the encoder, which is
-scored on pairs of sentences (fidelity.py), and timed beside the int8 library if
+Each recipe of recipes/, and each budget that --only names, makes one library of the
+encoder, which is scored on pairs of sentences (fidelity.py), and timed beside the int8 library if
 that is among the rows. With --classifier (classifier.py makes one) the same recipe
 makes one of the classifier, which is scored by its accuracy.
 
-Calibration: 600 sentences of STS-B train and 250 paragraphs of WikiText-2 by a fixed
-seed; for the classifier sentences of its training set instead of STS-B's. What is
+Calibration: 600 sentences of STS-B train (2,000 for budgets) and 250 paragraphs of
+WikiText-2 by a fixed seed; for the classifier sentences of its training set instead of STS-B's. What is
 scored on is never calibrated on.
 """
 
@@ -36,6 +36,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BUDGETS = {"budget-7MB": "size<7MB", "budget-5MB": "size<5MB", "budget-3MB": "size<3MB",
            "budget-2MB": "size<2MB"}
 SENTENCES, PARAGRAPHS = 600, 250
+OF_BUDGETS = 2000  # sentences: the fewer the bits, the more it takes
 
 
 def choose(lines, count, seed=0):
@@ -133,7 +134,7 @@ def main():
     p.add_argument("--sst-train", metavar="TSV")
     p.add_argument("--test", metavar="TSV", help="the classifier's")
     p.add_argument("--output", default="last_hidden_state", help="of the encoder")
-    p.add_argument("--only", help="rows, divided by commas")
+    p.add_argument("--only", help="rows, divided by commas; also %s" % ", ".join(BUDGETS))
     p.add_argument("--folder", required=True, help="libraries and reports; kept")
     p.add_argument("--plmc", default=os.path.join(common.REPO, "build", "bin", "plmc"))
     p.add_argument("--no-times", action="store_true")
@@ -145,7 +146,7 @@ def main():
 
     recipes = sorted(os.path.basename(path)[:-5] for path in
                      glob.glob(os.path.join(HERE, "recipes", "*.yaml")))
-    names = a.only.split(",") if a.only else recipes + list(BUDGETS)
+    names = a.only.split(",") if a.only else recipes
     unknown = [name for name in names if name not in recipes and name not in BUDGETS]
     if unknown:
         raise BenchError("no row %s; there are %s"
@@ -157,7 +158,11 @@ def main():
                       choose(sts_sentences(a.sts_train), SENTENCES))
     encoder = Maker(a.plmc, a.model, a.output, [own, general], a.tokenizer,
                     os.path.join(a.folder, "encoder"))
-    made = {name: encoder.make(name) for name in names}
+    more = write_lines(os.path.join(a.folder, "sts-more.txt"),
+                       choose(sts_sentences(a.sts_train), OF_BUDGETS))
+    budgets = Maker(a.plmc, a.model, a.output, [more, general], a.tokenizer,
+                    os.path.join(a.folder, "encoder"))
+    made = {name: (budgets if name in BUDGETS else encoder).make(name) for name in names}
     classified = make_classified(a, names, general) if a.classifier else {}
     if a.no_score:
         return
