@@ -36,8 +36,7 @@ InputStatistics::with(Gemm &gemm, const Matrix &wanted, const Matrix &weight,
   auto given = gemm.times(weight, hessian);
   if (!given)
     return given.takeError();
-  result.cross =
-      *cross / float(std::max<int64_t>(result.tokens, 1)) - *given;
+  result.cross = *cross / float(std::max<int64_t>(result.tokens, 1)) - *given;
   result.hessian = hessian;
   return result;
 }

@@ -169,7 +169,7 @@ static std::string heatMap(const SearchReport &search) {
     os << llvm::format("<td style=\"background:rgba(238,102,119,%.2f)\" ",
                        0.05 + 0.85 * shade)
        << "title=\"" << escapeXML(llvm::join(one.weights, ", ")) << "\">"
-       << escapeXML(!one.loss                  ? "not measured"
+       << escapeXML(!one.loss                   ? "not measured"
                     : !std::isfinite(*one.loss) ? "not finite"
                                                 : formatNumber(*one.loss))
        << " <span class=\"note\">" << one.bits << " bits</span></td>";
