@@ -6,12 +6,12 @@
 //===----------------------------------------------------------------------===//
 //
 // Calibration compiles a model layer by layer, and a search does so for model
-// after model. Layers are alike, and weights are no part of the code: of some
-// thirty parts of an encoder all but five are the same machine code, on which
-// LLVM spends two thirds of the time. So code is known by what it is made from:
-// the LLVM module before it is optimised, which holds nothing but the code and
-// the library's tables. Equal modules give equal objects, so nothing can be
-// stale.
+// after model. Layers are alike, and weights are no part of the code, so most
+// parts of an encoder are the same machine code; LLVM took 59 % of the time of
+// a calibrated quantization of six layers (61 s, 39 s with this). So code is
+// known by what it is made from: the LLVM module before it is optimised, which
+// holds nothing but the code and the library's tables. Equal modules give equal
+// objects, so nothing can be stale.
 //
 //===----------------------------------------------------------------------===//
 
