@@ -84,7 +84,7 @@ llvm::Expected<Matrix> LayerwiseFit::wanted(plm::LinearOp op) {
       numbers +=
           tokens * cast<RankedTensorType>(value.getType()).getShape().back();
       // What lies behind its end cannot be asked for any more.
-      if (end > index && numbers > int64_t(32) << 20 && // 128 MB
+      if (end > index && numbers > int64_t(12) << 20 && // 48 MB
           last->isBeforeInBlock(producer))
         break;
       values.push_back(value);
@@ -144,6 +144,8 @@ LayerwiseFit::fitGroup(ArrayRef<plm::LinearOp> group,
     layer.weight = std::move(*weight);
     layer.bias = std::move(*bias);
     layer.statistics = std::move(*statistics);
+    if (op == group.back()) // what `visit` does with the rest takes memory, too
+      ofInputs->centred.resize(0, 0);
     if (llvm::Error error = visit(layer))
       return error;
   }

@@ -78,7 +78,8 @@ llvm::Expected<Matrix> plmc::inverseCholesky(const Matrix &h, double damping) {
           .solveInPlace(part);
       inverse.block(j, j, rows, columns) = part;
     }
-    inverse = inverse.reverse().eval();
+    reversed.resize(0, 0);
+    inverse.reverseInPlace();
     if (inverse.allFinite())
       return inverse;
   }
@@ -100,7 +101,8 @@ llvm::Expected<Matrix> plmc::fitWeight(const Matrix &weight,
                                        double lambda) {
   if (!statistics.hessian.allFinite() || !statistics.cross.allFinite())
     return notFinite();
-  Eigen::LLT<Eigen::MatrixXf> llt(damped(statistics.hessian, lambda));
+  Eigen::MatrixXf hessian = damped(statistics.hessian, lambda);
+  Eigen::LLT<Eigen::Ref<Eigen::MatrixXf>> llt(hessian); // in place
   if (llt.info() != Eigen::Success)
     return notFinite();
   Matrix change =
