@@ -94,7 +94,7 @@ def main():
         rows.append([label, "%.1f" % one["pass_seconds"], "%.1f" % one["seconds"],
                      "%.0f" % (one["peak_bytes"] / 1e6), "%.2f" % (one["peak_bytes"] / given),
                      "%.1f" % (one["library_bytes"] / 1e6)])
-        print("  ".join(rows[-1]), flush=True)
+        print("%s: %s s of %s s, %s MB, %s / file, library %s MB" % tuple(rows[-1]), flush=True)
     print(common.host_line(common.host_info()) + "\n\n" + common.table(rows))
     if a.json:
         common.write_json(a.json, {"passes": found, "input_bytes": given})
