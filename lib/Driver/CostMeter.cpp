@@ -166,7 +166,8 @@ Error CostMeter::afterStep(ModuleOp module, StepReport &step) {
   const StepInfo *info = findStep(step.name);
   if (evaluator && hasOtherIds(module, vocabulary)) {
     // The same ids are not the same text any more.
-    std::string text = "step '" + step.name + "' gave ids another meaning, so "
+    std::string text = "step '" + step.name +
+                       "' gave ids another meaning, so "
                        "outputs of the same ids cannot be compared; "
                        "--eval=FILE.tsv scores texts";
     if (conditionNeedsSequences())

@@ -65,7 +65,7 @@ private:
   std::unique_ptr<LoadedModel> result;           // what was written, or `final`
   std::unique_ptr<Labels> labels;                // of --eval
   mlir::Attribute vocabulary;                    // before the steps
-  std::optional<ModelDistance> last; // of the module as it now is
+  std::optional<ModelDistance> last;             // of the module as it now is
   double spent = 0;
 };
 

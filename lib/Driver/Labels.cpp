@@ -63,11 +63,11 @@ Error Labels::prepare(ModuleOp module, StringRef option,
   for (const Condition &condition : conditions)
     if (metricInfo(condition.metric).needsLabels &&
         !task->gives(condition.metric))
-      return makeError(ExitCode::Usage,
-                       option + " '" + condition.text + "': output '" +
-                           task->outputName() + "' and the labels of --eval "
-                                                "give " +
-                           known);
+      return makeError(ExitCode::Usage, option + " '" + condition.text +
+                                            "': output '" + task->outputName() +
+                                            "' and the labels of --eval "
+                                            "give " +
+                                            known);
   return Error::success();
 }
 

@@ -87,8 +87,9 @@ static Error checkLibrary(const std::string &path, const Tokenizer &tokenizer) {
   if (hash == tokenizer.vocabularyHash())
     return Error::success();
   return makeError(ExitCode::BadInput,
-                   "--tokenizer: its vocabulary (" + tokenizer.vocabularyHash() +
-                       ") is not that of '" + path + "' (" + hash +
+                   "--tokenizer: its vocabulary (" +
+                       tokenizer.vocabularyHash() + ") is not that of '" +
+                       path + "' (" + hash +
                        "); give the one that was written when the model's was "
                        "reduced");
 }

@@ -35,8 +35,9 @@ static Error checkPossible(const Condition &condition) {
   double best = info.higherIsBetter ? info.most : info.least;
   bool strict = condition.relation == Condition::Relation::Less ||
                 condition.relation == Condition::Relation::Greater;
-  bool none = info.needsSequences || info.needsLabels ? strict && condition.value == best
-                                  : condition.value <= best;
+  bool none = info.needsSequences || info.needsLabels
+                  ? strict && condition.value == best
+                  : condition.value <= best;
   if (!none)
     return Error::success();
   return refuse("'" + condition.text + "' holds for no model; the best is " +

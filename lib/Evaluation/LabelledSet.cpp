@@ -123,8 +123,8 @@ Expected<LabelledSet> LabelledSet::parse(StringRef text, StringRef path) {
                     "clear; begin with a line of names, divided by tabs: "
                     "sentence label, or sentence1 sentence2 score");
     }
-    size_t most = std::max({*columns->first, *columns->label,
-                            columns->second.value_or(0)});
+    size_t most = std::max(
+        {*columns->first, *columns->label, columns->second.value_or(0)});
     if (cells.size() <= most)
       return fail(line, "there are " + Twine(cells.size()) +
                             " cells, divided by tabs; at least " +

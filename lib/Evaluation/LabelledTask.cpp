@@ -106,12 +106,11 @@ static int64_t longestLength(const InputRoles &roles) {
     std::map<std::string, int64_t> values;
     for (const std::string &symbol : roles.sequence.symbols())
       values[symbol] = length;
-    return llvm::all_of(roles.constraints,
-                        [&](const InputRoles::Constraint &constraint) {
-                          auto value = constraint.expr.evaluate(values);
-                          return !value || (constraint.equal ? *value == 0
-                                                             : *value >= 0);
-                        });
+    return llvm::all_of(
+        roles.constraints, [&](const InputRoles::Constraint &constraint) {
+          auto value = constraint.expr.evaluate(values);
+          return !value || (constraint.equal ? *value == 0 : *value >= 0);
+        });
   };
   int64_t length = most;
   while (length > 1 && !fits(length))
@@ -138,11 +137,10 @@ static Expected<CalibrationSet> encode(const LabelledSet &set, bool apart,
   if (uint32_t most = tokenizer.maxLength())
     options.maxLength = std::min(options.maxLength, most);
   for (size_t i = 0; i < set.first.size(); ++i) {
-    Error error =
-        set.hasPairs() && !apart
-            ? add(ids, tokenizer.encodePair(set.first[i], set.second[i],
-                                            options))
-            : add(ids, tokenizer.encode(set.first[i], options));
+    Error error = set.hasPairs() && !apart
+                      ? add(ids, tokenizer.encodePair(set.first[i],
+                                                      set.second[i], options))
+                      : add(ids, tokenizer.encode(set.first[i], options));
     if (!error && apart)
       error = add(ids, tokenizer.encode(set.second[i], options));
     if (error)
@@ -220,8 +218,8 @@ Expected<Scores> LabelledTask::score(LoadedModel &model,
                                    Twine(tokenizer.size()) +
                                    " ids, the model's table " + Twine(rows) +
                                    " rows: it is another model's");
-  auto ids = encode(set, kind == Kind::Similarity, tokenizer,
-                    longestLength(roles));
+  auto ids =
+      encode(set, kind == Kind::Similarity, tokenizer, longestLength(roles));
   if (!ids)
     return ids.takeError();
   auto batches = makeTokenBatches(roles, *ids);

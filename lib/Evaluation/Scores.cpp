@@ -39,12 +39,13 @@ Scores classificationScores(ArrayRef<int64_t> expected, ArrayRef<int64_t> found,
     mean += f1(i);
     ++seen;
   }
-  double scale =
-      std::sqrt((total * total - ofIs) * (total * total - ofSaid));
-  return {{Metric::Accuracy, total ? correct / total : 0},
-          {Metric::F1, classes == 2 ? f1(1) : seen ? mean / double(seen) : 0},
-          {Metric::Matthews,
-           scale > 0 ? (correct * total - crossed) / scale : 0}};
+  double scale = std::sqrt((total * total - ofIs) * (total * total - ofSaid));
+  return {
+      {Metric::Accuracy, total ? correct / total : 0},
+      {Metric::F1, classes == 2 ? f1(1)
+                   : seen       ? mean / double(seen)
+                                : 0},
+      {Metric::Matthews, scale > 0 ? (correct * total - crossed) / scale : 0}};
 }
 
 static double pearson(ArrayRef<double> a, ArrayRef<double> b) {

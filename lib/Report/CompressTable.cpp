@@ -29,8 +29,8 @@ static std::string labelsText(const LabelsReport &labels) {
   std::string text;
   for (auto [metric, value] : labels.after)
     text += (text.empty() ? "" : ", ") + metricInfo(metric).name.str() + " " +
-            formatMetric(metric, value) + " (before: " +
-            formatMetric(metric, labels.before.at(metric)) + ")";
+            formatMetric(metric, value) +
+            " (before: " + formatMetric(metric, labels.before.at(metric)) + ")";
   return text + "; " + formatCount(labels.texts) +
          (labels.pairs ? " pairs" : " texts") + " of " + labels.data;
 }

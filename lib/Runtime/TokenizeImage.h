@@ -138,8 +138,9 @@ enum plm_tok_break {
 };
 
 /* A map from code points to texts: this header, u16 index[num_index] (an even
- * number; code points behind it map to themselves), u16 pages[num_pages][128] (0: maps to itself, else 1 + record), u32
- * records[num_records + 1] (where in the pool), u32 pool[num_pool]. */
+ * number; code points behind it map to themselves), u16 pages[num_pages][128]
+ * (0: maps to itself, else 1 + record), u32 records[num_records + 1] (where in
+ * the pool), u32 pool[num_pool]. */
 typedef struct plm_tok_map_header {
   uint32_t num_pages, num_records, num_pool, num_index;
 } plm_tok_map_header;

@@ -202,9 +202,9 @@ std::string mapBytes(const Map &map) {
   uint32_t last = map.empty() ? 0 : map.rbegin()->first;
   table.resize(alignTo(last + 1, 256));
   paginate(table, index, pages);
-  plm_tok_map_header header = {
-      uint32_t(pages.size() / 128), uint32_t(records.size() - 1),
-      uint32_t(pool.size()), uint32_t(index.size())};
+  plm_tok_map_header header = {uint32_t(pages.size() / 128),
+                               uint32_t(records.size() - 1),
+                               uint32_t(pool.size()), uint32_t(index.size())};
   return std::string(reinterpret_cast<const char *>(&header), sizeof(header)) +
          bytesOf(index) + bytesOf(pages) + bytesOf(records) + bytesOf(pool);
 }

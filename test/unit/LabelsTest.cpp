@@ -53,7 +53,8 @@ TEST(LabelledSet, PlacesTellTheColumns) {
 TEST(LabelledSet, SaysWhatIsWrong) {
   EXPECT_EQ(refused(""), "x.tsv: there is no labelled text in it");
   EXPECT_EQ(refused("text\tlabel\n"), "x.tsv: there is no labelled text in it");
-  EXPECT_EQ(refused("one two").substr(0, 32), "x.tsv:1: which cells are the tex");
+  EXPECT_EQ(refused("one two").substr(0, 32),
+            "x.tsv:1: which cells are the tex");
   EXPECT_EQ(refused("text\tlabel\na\n"),
             "x.tsv:2: there are 1 cells, divided by tabs; at least 2 are "
             "needed");

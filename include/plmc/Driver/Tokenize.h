@@ -25,7 +25,7 @@ struct TokenizeOptions {
   bool json = false;              // {"ids": [...], "types": [...]} a line
   bool pieces = false;            // pieces instead of ids
   uint32_t maxLength = 0;
-  std::string library; // whose vocabulary it must be, or ""
+  std::string library;           // whose vocabulary it must be, or ""
   std::optional<bool> lowercase; // of a vocab.txt
 };
 

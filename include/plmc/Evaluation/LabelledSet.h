@@ -9,7 +9,8 @@
 // by a first line of names:
 //
 //   sentence  label                  also text, text_a, premise, question1, ...
-//   sentence1 sentence2 score        also sentence_a, hypothesis, question2, ...
+//   sentence1 sentence2 score        also sentence_a, hypothesis, question2,
+//   ...
 //
 // or, without one, by the place: TEXT LABEL, TEXT TEXT LABEL (the label may
 // come first, if it is the number), or the seven columns of the STS Benchmark.

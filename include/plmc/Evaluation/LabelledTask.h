@@ -31,9 +31,9 @@ namespace plmc {
 
 class LabelledTask {
 public:
-  /// `module` is recognized. Of its outputs only `outputs` are looked at, or all
-  /// if there are none. Errors name what does not fit: no output that the labels
-  /// could be about, a label that is no class.
+  /// `module` is recognized. Of its outputs only `outputs` are looked at, or
+  /// all if there are none. Errors name what does not fit: no output that the
+  /// labels could be about, a label that is no class.
   static llvm::Expected<LabelledTask>
   create(mlir::ModuleOp module, LabelledSet set,
          llvm::ArrayRef<std::string> outputs = {});
