@@ -37,6 +37,10 @@ Expected<std::unique_ptr<Labels>> Labels::read(StringRef path,
   if (!set)
     return refuse(set.takeError());
   labels->set = std::move(*set);
+  for (const RecipeStep &step : recipe.steps)
+    if (const RecipeOption *kept = step.find("outputs");
+        kept && step.name == "prune-outputs")
+      labels->outputs = kept->values;
   auto opened = Tokenizer::open(tokenizer);
   if (!opened)
     return withCode(opened.takeError(), ExitCode::BadInput);
@@ -48,7 +52,7 @@ Error Labels::prepare(ModuleOp module, StringRef option,
                       ArrayRef<Condition> conditions) {
   if (Error error = matchTokenizer(module, Recipe(), tokenizer))
     return error;
-  Expected<LabelledTask> created = LabelledTask::create(module, set);
+  Expected<LabelledTask> created = LabelledTask::create(module, set, outputs);
   if (!created)
     return refuse(created.takeError());
   task = std::move(*created);

@@ -36,6 +36,7 @@ public:
 
 private:
   LabelledSet set;
+  std::vector<std::string> outputs; // that the recipe keeps; empty: all
   std::optional<LabelledTask> task;
   std::unique_ptr<Tokenizer> tokenizer;
 };

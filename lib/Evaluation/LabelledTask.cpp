@@ -28,7 +28,8 @@ static int rankOf(OutputMeaning meaning, StringRef name) {
   return name.contains_insensitive("pooler") ? 1 : 3;
 }
 
-Expected<LabelledTask> LabelledTask::create(ModuleOp module, LabelledSet set) {
+Expected<LabelledTask> LabelledTask::create(ModuleOp module, LabelledSet set,
+                                            ArrayRef<std::string> outputs) {
   auto func = module.lookupSymbol<func::FuncOp>("forward");
   if (!func)
     return llvm::createStringError("the module has no function @forward");
@@ -45,9 +46,10 @@ Expected<LabelledTask> LabelledTask::create(ModuleOp module, LabelledSet set) {
     auto type = cast<RankedTensorType>(func.getResultTypes()[i]);
     std::string output = plmc::outputName(func, i);
     auto meaning = outputMeaning(output, type, *roles);
-    if (!meaning)
+    if (!meaning || (!outputs.empty() && !llvm::is_contained(outputs, output)))
       continue;
-    if (*meaning == OutputMeaning::Logits) {
+    if (*meaning == OutputMeaning::Logits &&
+        !ShapedType::isDynamic(type.getShape().back())) {
       hasLogits = true;
       task.classes = type.getShape().back();
       task.output = output;

@@ -100,6 +100,13 @@ std::optional<double> Goal::costLimit() const {
   return std::nullopt;
 }
 
+bool Goal::boundsAnswers() const {
+  for (const Condition &c : conditions)
+    if (metricInfo(c.metric).needsLabels)
+      return true;
+  return false;
+}
+
 bool Goal::boundsResources() const { return sizeLimit() || boundsWork(); }
 
 static bool isWork(const Condition &c) {

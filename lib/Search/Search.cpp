@@ -55,6 +55,7 @@ private:
   std::optional<Plan> nextPlan(bool explore);
   bool fit(Plan &plan) const;
   void findPareto();
+  std::optional<double> costLimit() const;
 
   const Inventory &inventory;
   const Goal &goal;
@@ -106,6 +107,22 @@ const Measurement *Searcher::measure(const Plan &plan) {
   return &last.measurement;
 }
 
+/// The loss that is allowed. How well a model answers is known only once it is
+/// built: then the bound lies between those that meet the goal and the others.
+std::optional<double> Searcher::costLimit() const {
+  std::optional<double> limit = goal.costLimit();
+  if (limit || !goal.boundsAnswers())
+    return limit;
+  double met = 0, missed = std::numeric_limits<double>::infinity();
+  for (const MeasuredPlan &one : result.all)
+    if (goal.isMet(one.measurement))
+      met = std::max(met, one.measurement.cost());
+  for (const MeasuredPlan &one : result.all)
+    if (!goal.isMet(one.measurement) && one.measurement.cost() > met)
+      missed = std::min(missed, one.measurement.cost());
+  return std::isinf(missed) ? 2 * met : (met + missed) / 2;
+}
+
 void Searcher::measureChoices() {
   Plan base = basePlan(inventory);
   for (const TableChoice &table : tableChoices(inventory)) {
@@ -145,7 +162,7 @@ bool Searcher::fit(Plan &plan) const {
     return false;
   if (std::optional<int64_t> limit = goal.sizeLimit())
     return model->chooseBits(plan, *limit);
-  std::optional<double> cost = goal.costLimit();
+  std::optional<double> cost = costLimit();
   if (goal.boundsResources() || !cost)
     return model->chooseBits(plan, std::numeric_limits<int64_t>::max() / 4);
   // The fewest bytes at which the loss is still allowed.

@@ -8,13 +8,23 @@ import sys
 import unittest
 
 import numpy as np
-from support import REPO, fixture, plmc, scratch_folder
+from support import PLMC_OPT, REPO, fixture, plmc, scratch_folder
 
 sys.path.insert(0, os.path.join(REPO, "tools", "python"))
 import plm  # noqa: E402
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "ab", "world", "##s", "!",
           "a", "##b"]
+TOKENIZERS = os.path.join(REPO, "test", "fixtures", "tokenizers")
+MODULE = """plm.parameter @words = dense<1.0> : tensor<ROWSx2xf32>
+func.func @forward(%ids: tensor<?x?xi64, #plm.dims<"b", "s">> {plm.name = "input_ids"})
+    -> tensor<?x?x2xf32, #plm.dims<"b", "s", "2">> {
+  %w = plm.get_parameter @words : tensor<ROWSx2xf32>
+  %e = plm.embedding %ids, %w : (tensor<?x?xi64, #plm.dims<"b", "s">>, tensor<ROWSx2xf32>)
+      -> tensor<?x?x2xf32, #plm.dims<"b", "s", "2">>
+  return %e : tensor<?x?x2xf32, #plm.dims<"b", "s", "2">>
+}
+"""
 RECIPE = """version: 1
 steps:
   - reduce-vocabulary: { method: %s, size: %d, corpus: [%s] }
@@ -141,6 +151,46 @@ class VocabularyTest(unittest.TestCase):
                                    "--calibration", arrays)
         self.assertIn("the calibration data has the ids of the vocabulary before", done.stderr)
         self.assertFalse(os.path.exists(path))
+
+    def test_tokenizers(self):
+        """Kept pieces are cut as before, nothing becomes unknown."""
+        lines = ["Hello world, the cats sat.", "low lower newest widest", "a b  c"]
+        corpus = self.write("lines.txt", "\n".join(lines) + "\n")
+        random = np.random.default_rng(0)
+        for name in ("bert-uncased", "bert-cased", "roberta", "unigram-bytes"):
+            tokenizer = os.path.join(TOKENIZERS, name + ".json")
+            with open(tokenizer) as file:
+                content = json.load(file)
+            vocabulary = content["model"]["vocab"]
+            # Unigram has pairs with scores.
+            pieces = [piece if isinstance(piece, str) else piece[0] for piece in vocabulary]
+            added = [token["id"] + 1 for token in content.get("added_tokens", [])]
+            module = self.write(name + ".mlir", MODULE.replace("ROWS", str(
+                max([len(pieces)] + added))))
+            small = os.path.join(self.folder, name)
+            done = plmc(module, "-o", os.devnull, "--plm-reduce-vocabulary=method=trim min-count=1 "
+                        "tokenizer=%s corpus=%s output-tokenizer=%s" % (tokenizer, corpus, small),
+                        tool=PLMC_OPT)
+            self.assertEqual(done.returncode, 0, name + done.stderr)
+            characters = sorted(set("".join(p for p in pieces if p[0] not in "[<"))) + [" "] * 40
+            noise = self.write("noise.txt", "\n".join(
+                "".join(random.choice(characters, 60)) for _ in range(100)) + "\n")
+
+            def cut(file, *options, of=tokenizer):
+                done = plmc("tokenize", "--tokenizer", of, file, "--json", "--pieces", *options)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                return [json.loads(line) for line in done.stdout.splitlines()]
+
+            with open(os.path.join(small, "ids.tsv")) as file:
+                ids = dict(map(int, line.split()) for line in file)
+            self.assertLess(max(ids.values()) + 1, len(ids), name)
+            for old, new in zip(cut(corpus), cut(corpus, of=small)):
+                self.assertEqual(old["pieces"], new["pieces"])
+                self.assertEqual([ids[i] for i in old["ids"]], new["ids"])
+            for old, new in zip(cut(noise), cut(noise, of=small)):
+                for unknown in ("[UNK]", "<unk>"):
+                    self.assertLessEqual(new["pieces"].count(unknown),
+                                         old["pieces"].count(unknown), name)
 
 
 if __name__ == "__main__":

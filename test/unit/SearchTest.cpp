@@ -222,6 +222,25 @@ TEST(SearchTest, OnlyQualityMeansAsSmallAsItGets) {
   EXPECT_LT(best.fileBytes, 8000000);
 }
 
+TEST(SearchTest, AnswersAloneBoundTheSize) {
+  Inventory inventory = inventoryOf(6);
+  struct AnsweringBench : FakeBench {
+    using FakeBench::FakeBench;
+    llvm::Expected<Measurement> measure(const Plan &plan) override {
+      auto result = FakeBench::measure(plan);
+      if (result)
+        result->metrics[Metric::Accuracy] = 0.95 - costOf(plan);
+      return result;
+    }
+  };
+  AnsweringBench bench(inventory);
+  Goal goal = goalOf("accuracy>=0.9");
+  auto result = llvm::cantFail(search(inventory, goal, {}, bench));
+  const Measurement &best = result.all[result.best].measurement;
+  EXPECT_TRUE(goal.isMet(best));
+  EXPECT_LT(best.fileBytes, 8000000);
+}
+
 TEST(SearchTest, LatencyNeedsLessWork) {
   Inventory inventory = inventoryOf(6);
   FakeBench bench(inventory);

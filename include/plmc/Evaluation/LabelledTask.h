@@ -31,10 +31,12 @@ namespace plmc {
 
 class LabelledTask {
 public:
-  /// `module` is recognized. Errors name what does not fit: no output that the
+  /// `module` is recognized. Of its outputs only `outputs` are looked at, or
+  /// all if there are none. Errors name what does not fit: no output that the
   /// labels could be about, a label that is no class.
-  static llvm::Expected<LabelledTask> create(mlir::ModuleOp module,
-                                             LabelledSet set);
+  static llvm::Expected<LabelledTask>
+  create(mlir::ModuleOp module, LabelledSet set,
+         llvm::ArrayRef<std::string> outputs = {});
 
   /// Of the module, compiled, or of what was made of it. The tokenizer is the
   /// model's own.

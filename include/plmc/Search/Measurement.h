@@ -49,6 +49,7 @@ public:
 
   std::optional<int64_t> sizeLimit() const; // bytes that are allowed
   std::optional<double> costLimit() const;  // of cosine or kl
+  bool boundsAnswers() const;               // to labelled texts
   bool boundsResources() const;
   /// Bounds that more neurons and layers make worse.
   bool boundsWork() const;
