@@ -31,7 +31,7 @@
 // ATTENTION-DAG: plm.parameter @wu0 =
 // ATTENTION-DAG: plm.parameter @wu1 =
 
-// FFN-NOT: plm.parameter @wu1
+// FFN-NOT: plm.parameter @wu1{{(_[0-9]+)?}} =
 // FFN: func.func
 // FFN-NOT: plm.get_parameter @wd1{{(_[0-9]+)?}} : tensor<8x4xf32>
 // FFN: return
