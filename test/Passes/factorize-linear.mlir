@@ -25,7 +25,7 @@
 // ALONE: return
 
 // Layers are still found, and share both factors.
-// THEN-COUNT-2: tensor<2x4xf32>) -> tensor<?x?x4xf32
+// THEN-COUNT-2: tensor<2x4xf32>, tensor<4xf32>) -> tensor<?x?x4xf32
 
 // GROWTH: error: rank=2 would not make @wq0 [4, 4] smaller; at most 1 do; leave it out with weights=REGEX, or give allow-growth=true
 // WIDTH: error: rank=5 is over the width of @wq0 [4, 4]
