@@ -39,7 +39,7 @@ struct PruneHeads : plmc::impl::PruneHeadsBase<PruneHeads> {
   }
 
 private:
-  llvm::Error chooseCounts(func::FuncOp func, LayerwiseFit &fit);
+  llvm::Error countEvenly(func::FuncOp func);
   llvm::Error countByDamage(LayerwiseFit &fit);
   llvm::Error prune(FitLayer &layer, ArrayRef<AttentionOp> attentions,
                     LayerwiseFit &fit);
@@ -129,10 +129,7 @@ llvm::Error PruneHeads::countByDamage(LayerwiseFit &fit) {
   return llvm::Error::success();
 }
 
-llvm::Error PruneHeads::chooseCounts(func::FuncOp func, LayerwiseFit &fit) {
-  counts.clear();
-  if (allocation == "damage")
-    return countByDamage(fit);
+llvm::Error PruneHeads::countEvenly(func::FuncOp func) {
   SmallVector<AttentionOp> attentions;
   func.walk([&](AttentionOp op) { attentions.push_back(op); });
   if (heads.size() > 1 && heads.size() != attentions.size())
@@ -212,14 +209,19 @@ llvm::Error PruneHeads::runAll(func::FuncOp func) {
     return llvm::createStringError(
         "heads says how many stay in each layer, so does allocation=damage; "
         "give one of them");
+  counts.clear();
+  if (allocation == "even")
+    if (llvm::Error error = countEvenly(func))
+      return error;
   auto layers = LayerwiseFit::create(func, calibration);
   if (!layers)
     return layers.takeError();
   LayerwiseFit &walk = **layers;
   walk.int8Inputs = false;
   walk.minElements = 0;
-  if (llvm::Error error = chooseCounts(func, walk))
-    return error;
+  if (allocation == "damage")
+    if (llvm::Error error = countByDamage(walk))
+      return error;
   bool found = false;
   llvm::Error error = walk.run([&](FitLayer &layer) -> llvm::Error {
     SmallVector<AttentionOp> attentions;

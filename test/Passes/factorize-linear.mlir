@@ -1,8 +1,7 @@
 // RUN: %python %S/../Tools/Inputs/sequences.py %t.npz 40 9
 // RUN: plmc-opt %S/Inputs/encoder.mlir --plm-factorize-linear="rank=1 weights=^w[ud]0 min-elements=0 calibration=%t.npz" --plmc-counters 2>%t.err | FileCheck %s
 // RUN: FileCheck %s --check-prefix=COUNT < %t.err
-// RUN: plmc-opt %S/Inputs/encoder.mlir --plm-factorize-linear="energy=1 min-elements=0 calibration=%t.npz" --plmc-counters 2>&1 >%t.out | FileCheck %s --check-prefix=ENERGY
-// RUN: FileCheck %s --check-prefix=ALONE < %t.out
+// RUN: plmc-opt %S/Inputs/encoder.mlir --plm-factorize-linear="energy=1 min-elements=0 calibration=%t.npz" | FileCheck %s --check-prefix=ALONE
 // RUN: plmc-opt %S/Inputs/encoder.mlir --plm-factorize-linear="rank=2 weights=wq allow-growth min-elements=0 calibration=%t.npz" --plm-share-layers="groups=0-1 method=mean" | FileCheck %s --check-prefix=THEN
 // RUN: not plmc-opt %S/Inputs/encoder.mlir --plm-factorize-linear="rank=2 min-elements=0 calibration=%t.npz" 2>&1 | FileCheck %s --check-prefix=GROWTH
 // RUN: not plmc-opt %S/Inputs/encoder.mlir --plm-factorize-linear="rank=5 min-elements=0 calibration=%t.npz" 2>&1 | FileCheck %s --check-prefix=WIDTH
@@ -18,12 +17,12 @@
 // CHECK: tensor<8x1xf32>
 // CHECK: tensor<1x4xf32>
 
-// COUNT-DAG: plm-factorize-linear: break-even rank of 4 x 8: 2
-// COUNT-DAG: plm-factorize-linear: weights factorized: 1
-// COUNT-DAG: plm-factorize-linear: bytes saved: 80
+// COUNT: plm-factorize-linear: break-even rank of 4 x 8: 2
 
-// ENERGY: plm-factorize-linear: weights left alone, since they would grow: 1
-// ALONE-NOT: tensor<?x?x1xf32
+// All of the variance needs all ranks, which would be larger.
+// ALONE: func.func @forward
+// ALONE-NOT: -> tensor<?x?x{{[123]}}xf32
+// ALONE: return
 
 // Layers are still found, and share both factors.
 // THEN-COUNT-2: tensor<2x4xf32>, tensor<4xf32>) -> tensor<?x?x4xf32
