@@ -13,9 +13,12 @@
 
 using namespace plmc;
 
-static llvm::cl::opt<bool>
-    printCounters("plmc-counters",
-                  llvm::cl::desc("Print what each pass counted to stderr"));
+/// Kept apart from the option: linking a part of a model in this process, which
+/// calibration does, resets all options.
+static bool printCounters = false;
+static llvm::cl::opt<bool> countersOption(
+    "plmc-counters", llvm::cl::desc("Print what each pass counted to stderr"),
+    llvm::cl::callback([](const bool &value) { printCounters = value; }));
 
 namespace {
 struct Sinks {

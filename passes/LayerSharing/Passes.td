@@ -33,7 +33,7 @@ def ShareLayers : Pass<"plm-share-layers", "mlir::ModuleOp"> {
            "An .npz of input_ids and attention_mask">,
     Option<"fit", "fit", "double", /*default=*/"0.1",
            "Ridge of the fit, in shares of the mean square of an input">,
-    Option<"sweeps", "sweeps", "int64_t", /*default=*/"2",
+    Option<"sweeps", "sweeps", "int64_t", /*default=*/"1",
            "How often all layers are fitted">
   ];
   let dependentDialects = ["::plmc::plm::PLMDialect"];

@@ -2,7 +2,8 @@
 // RUN: plmc-opt %S/Inputs/encoder.mlir --plm-share-layers="groups=0-1 method=mean" --plmc-counters 2>%t.err | FileCheck %s
 // RUN: FileCheck %s --check-prefix=COUNT < %t.err
 // RUN: plmc-opt %S/Inputs/encoder.mlir --plm-share-layers="method=mean part=attention" | FileCheck %s --check-prefix=ATTENTION
-// RUN: plmc-opt %S/Inputs/encoder.mlir --plm-share-layers="count=1 part=ffn sweeps=1 calibration=%t.npz" | FileCheck %s --check-prefix=FFN
+// RUN: plmc-opt %S/Inputs/encoder.mlir --plm-share-layers="count=1 part=ffn sweeps=1 calibration=%t.npz" --plmc-counters 2>%t.err | FileCheck %s --check-prefix=FFN
+// RUN: FileCheck %s --check-prefix=FITTED < %t.err
 // RUN: plmc-opt %S/Inputs/encoder.mlir --plm-share-layers="groups=0,1 method=mean" --plm-quantize-weights="bits=4 method=rtn min-elements=0" | FileCheck %s --check-prefix=QUANTIZED
 // RUN: plmc-opt %S/Inputs/encoder.mlir --plm-share-layers="groups=0,1 method=mean" --plm-share-layers="groups=0,1 method=mean" --plmc-counters 2>&1 >%t.out | FileCheck %s --check-prefix=AGAIN
 // RUN: not plmc-opt %S/Inputs/encoder.mlir --plm-share-layers 2>&1 | FileCheck %s --check-prefix=DATA
@@ -33,6 +34,7 @@
 
 // FFN-NOT: plm.parameter @wu1{{(_[0-9]+)?}} =
 // FFN: func.func
+// FITTED: plm-share-layers: layers 0,1 share: 1
 // FFN-NOT: plm.get_parameter @wd1{{(_[0-9]+)?}} : tensor<8x4xf32>
 // FFN: return
 
