@@ -5,8 +5,18 @@
 //
 //===----------------------------------------------------------------------===//
 
+//
+// What lies between two stops is a model of its own, whose inputs are values of
+// the parts before. The sizes of a model's inputs are symbols or numbers, since
+// it learns the symbols from them. Some values have others: relative positions
+// (DeBERTa) make scores [heads * batch, sequence, sequence]. These are no
+// inputs; the parts that read them compute them again from what is one.
+//
+//===----------------------------------------------------------------------===//
+
 #include "plmc/Calibration/StepwiseRun.h"
 #include "Segment.h"
+#include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Interpreter/Interpreter.h"
 #include "llvm/ADT/SetVector.h"
@@ -24,6 +34,27 @@ StepwiseRun::StepwiseRun(func::FuncOp func, ArrayRef<CalibrationBatch> batches)
 /// True unless the op has run.
 bool StepwiseRun::isAhead(Operation *op) const {
   return op == next || next->isBeforeInBlock(op);
+}
+
+/// Whether a part of the model can be given the value.
+static bool canBeInput(Value value) {
+  return llvm::all_of(
+      getDims(cast<RankedTensorType>(value.getType())),
+      [](const DimExpr &dim) { return dim.isConstant() || dim.isSymbol(); });
+}
+
+/// The values that ops ahead read, and those from which they will compute again
+/// what they cannot be given.
+llvm::DenseSet<Value> StepwiseRun::valuesRead() const {
+  llvm::DenseSet<Value> read = kept;
+  for (Operation &op : llvm::reverse(*next->getBlock())) {
+    bool again = llvm::any_of(op.getResults(), [&](Value result) {
+      return read.contains(result) && !canBeInput(result);
+    });
+    if (isAhead(&op) || again)
+      read.insert(op.operand_begin(), op.operand_end());
+  }
+  return read;
 }
 
 /// Whether the interpreter takes less time than the fraction of a second that
@@ -93,19 +124,23 @@ llvm::Error StepwiseRun::advanceTo(Operation *op, ArrayRef<Value> wanted) {
     inside.insert(here);
   }
   next = op;
-  auto isRead = [&](Value value) {
-    return kept.contains(value) ||
-           llvm::any_of(value.getUsers(),
-                        [&](Operation *user) { return isAhead(user); });
-  };
+  llvm::DenseSet<Value> read = valuesRead();
+  llvm::SetVector<Value> needed;
   for (Operation *here : ops) {
-    for (Value operand : here->getOperands())
-      if (!inside.contains(operand.getDefiningOp()) &&
-          !isMadeOfParameters(operand))
-        inputs.insert(operand);
+    needed.insert(here->operand_begin(), here->operand_end());
     for (Value result : here->getResults())
-      if (isRead(result))
+      if (read.contains(result))
         outputs.insert(result);
+  }
+  for (size_t i = 0; i < needed.size(); ++i) { // it grows
+    Value value = needed[i];
+    Operation *producer = value.getDefiningOp();
+    if (inside.contains(producer) || isMadeOfParameters(value))
+      continue;
+    if (!producer || canBeInput(value))
+      inputs.insert(value);
+    else
+      needed.insert(producer->operand_begin(), producer->operand_end());
   }
   // Ops whose results nobody reads make no segment.
   if (!outputs.empty()) {
@@ -134,7 +169,7 @@ llvm::Error StepwiseRun::advanceTo(Operation *op, ArrayRef<Value> wanted) {
   }
   SmallVector<Value> dead;
   for (auto &entry : values)
-    if (!isa<BlockArgument>(entry.first) && !isRead(entry.first))
+    if (!isa<BlockArgument>(entry.first) && !read.contains(entry.first))
       dead.push_back(entry.first);
   for (Value value : dead)
     values.erase(value);

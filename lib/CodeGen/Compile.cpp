@@ -132,6 +132,13 @@ static llvm::Error checkRanks(ModuleOp module) {
   };
   if (llvm::Error error = check(func.getArgumentTypes(), "input"))
     return error;
+  // The runtime learns the symbols from the inputs.
+  for (auto [index, type] : llvm::enumerate(func.getArgumentTypes()))
+    for (const DimExpr &dim : getDims(cast<RankedTensorType>(type)))
+      if (!dim.isConstant() && !dim.isSymbol())
+        return llvm::createStringError(
+            "input " + Twine(index) + " of the model has a dimension '" +
+            dim.str() + "'; those of inputs are symbols or numbers");
   return check(func.getResultTypes(), "output");
 }
 

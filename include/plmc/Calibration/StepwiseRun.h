@@ -48,6 +48,7 @@ private:
                                 bool consume) const;
   bool isSmall(llvm::ArrayRef<mlir::Operation *> ops) const;
   bool isAhead(mlir::Operation *op) const;
+  llvm::DenseSet<mlir::Value> valuesRead() const;
   mlir::func::FuncOp func;
   llvm::ArrayRef<CalibrationBatch> batches;
   mlir::Operation *next; // the first op that has not run

@@ -50,6 +50,11 @@ public:
   std::optional<int64_t> constant() const;
   bool isConstant() const { return constant().has_value(); }
   bool isConstant(int64_t value) const { return constant() == value; }
+  /// A symbol and nothing else.
+  bool isSymbol() const {
+    return !overflowed && terms.size() == 1 && terms.begin()->second == 1 &&
+           terms.begin()->first.size() == 1;
+  }
   /// True when a coefficient left the range of int64_t; nothing else about
   /// the expression is then meaningful.
   bool hasOverflow() const { return overflowed; }
