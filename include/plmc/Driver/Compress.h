@@ -37,7 +37,7 @@ struct CompressOptions {
   bool computePadding = false;
   std::string precision = "f32";      // f32, bf16, int8, int4, int3, int2
   int64_t groupSize = 128;            // below int8; 0: whole columns
-  int64_t tableBits = 0;              // of embeddings: 8, 4; 0: as the weights
+  int64_t tableBits = 0;              // of embeddings: 8 to 2; 0: as the weights
   std::string recipePath;             // a YAML file (docs/recipes.md), or
   std::string preset;                 // the name of one in plmc, or neither
   std::vector<std::string> overrides; // --set, in order
