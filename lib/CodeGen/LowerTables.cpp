@@ -99,7 +99,8 @@ WeightLowering::lowBitTable(const QuantizedWeight &source) {
   }
   plk::WeightOp &known =
       weights[llvm::formatv("{0}|t{1}|{2}|{3:x}", get.getParameter(),
-                            source.bits, source.block, hashOfBytes(ArrayRef<float>(*scales)))
+                            source.bits, source.block,
+                            hashOfBytes(ArrayRef<float>(*scales)))
                   .str()];
   if (known)
     return known;

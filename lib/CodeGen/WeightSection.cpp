@@ -158,8 +158,7 @@ llvm::Error WeightSection::write(raw_ostream &os, const Entry &entry) {
       if (!read)
         return read.takeError();
       if (weight.getBits() <= 4)
-        writeCodes(os, read->bytes, weight.getShape().back(),
-                   weight.getBits());
+        writeCodes(os, read->bytes, weight.getShape().back(), weight.getBits());
       else
         os.write(read->bytes.data(), read->bytes.size());
     }

@@ -41,9 +41,10 @@ struct QuantizedForm {
 };
 
 /// To nearest: value = scale * (q - zero), -2^(bits-1) <= q < 2^(bits-1);
-/// symmetric: zero = 0, and |q| < 2^(bits-1) unless scales have signs. In 8 bits the scale comes from the
-/// greatest magnitude; in fewer the best of several below it, by the squared
-/// error. `matrix` is row major and need not be aligned.
+/// symmetric: zero = 0, and |q| < 2^(bits-1) unless scales have signs. In 8
+/// bits the scale comes from the greatest magnitude; in fewer the best of
+/// several below it, by the squared error. `matrix` is row major and need not
+/// be aligned.
 QuantizedMatrix quantizeMatrix(llvm::ArrayRef<char> matrix, int64_t rows,
                                int64_t columns, const QuantizedForm &form);
 

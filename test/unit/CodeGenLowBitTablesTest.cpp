@@ -5,9 +5,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Tables of 2, 3 and 4 bits, through a map or not, and one of positions, against
-// the interpreter on every CPU level. Widths lie below, at and above the 32, 64
-// and 128 values of a chunk.
+// Tables of 2, 3 and 4 bits, through a map or not, and one of positions,
+// against the interpreter on every CPU level. Widths lie below, at and above
+// the 32, 64 and 128 values of a chunk.
 //
 //===----------------------------------------------------------------------===//
 
@@ -143,8 +143,8 @@ TEST(CodeGenLowBitTables, SumOfEmbeddings) {
         HostTensor mask(DType::I64, {batch, length});
         for (int64_t i = 0; i < batch * length; ++i)
           mask.setInt(i, i % length <= length / (1 + i / length));
-        std::vector<HostTensor> inputs{
-            random.ints({batch, length}, form.ids()), mask};
+        std::vector<HostTensor> inputs{random.ints({batch, length}, form.ids()),
+                                       mask};
         auto got = (*model->createContext(2))->run(inputs);
         ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
         expectClose((*got)[0], interpretText(text, inputs)[0], 1e-6);

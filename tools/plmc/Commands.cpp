@@ -173,8 +173,9 @@ tool::Command tool::addCompress(CLI::App &app) {
             oneOf("--group-size", std::to_string(args->groupSize),
                   {"0", "32", "64", "128"}))
       return error;
-    if (llvm::Error error = oneOf(
-            "--table-bits", std::to_string(args->tableBits), {"0", "8", "4", "3", "2"}))
+    if (llvm::Error error =
+            oneOf("--table-bits", std::to_string(args->tableBits),
+                  {"0", "8", "4", "3", "2"}))
       return error;
     if (args->tableBits && !llvm::StringRef(args->precision).starts_with("int"))
       return makeError(ExitCode::Usage,

@@ -7,9 +7,9 @@
 
 //
 // A table is read row by row, in whatever form it is stored: f32, values of 8
-// bits or of 4 to 2 with scales, or codes that name entries of codebooks. So is a
-// map, which leads from an id to a row. Nothing is ever expanded but the vector
-// in hand.
+// bits or of 4 to 2 with scales, or codes that name entries of codebooks. So is
+// a map, which leads from an id to a row. Nothing is ever expanded but the
+// vector in hand.
 //
 // Codes: a vector of `lanes` columns begins at a multiple of `lanes`, an entry
 // of a codebook at a multiple of its size. So gcd(lanes, size) columns always
@@ -102,7 +102,8 @@ static Value throughMap(KernelBuilder &b, const TableArguments &table,
 
 TableRow::TableRow(KernelBuilder &b, const TableArguments &table, int64_t width,
                    Value index)
-    : table(table), width(width), scale(table.scale), zeroPoint(table.zeroPoint) {
+    : table(table), width(width), scale(table.scale),
+      zeroPoint(table.zeroPoint) {
   const TableFormat &format = table.format;
   index = throughMap(b, table, index);
   at = b.at(table.base, index,
@@ -162,15 +163,16 @@ Value TableRow::loadCodes(KernelBuilder &b, Value column) const {
   for (const plk::CodePlane &plane : plk::codePlanes(bits)) {
     Value size = b.c(plane.chunkSize());
     Value chunk = b.mul(b.div(column, size), chunkBytes);
-    Value part = b.load(bytes, b.offset(at, b.add(b.add(chunk, byte), planeAt)));
+    Value part =
+        b.load(bytes, b.offset(at, b.add(b.add(chunk, byte), planeAt)));
     Value slot = b.div(b.rem(column, size), b.c(chunkBytes));
     Value shift =
         arith::TruncIOp::create(b, b.loc, b.i32, b.mul(slot, plane.bits));
     part = arith::ExtUIOp::create(b, b.loc, wide, part);
     part = arith::ShRUIOp::create(
         b, b.loc, part, vector::BroadcastOp::create(b, b.loc, wide, shift));
-    part = arith::AndIOp::create(b, b.loc, part,
-                                 constant((1 << plane.bits) - 1));
+    part =
+        arith::AndIOp::create(b, b.loc, part, constant((1 << plane.bits) - 1));
     if (plane.shift)
       part = arith::ShLIOp::create(b, b.loc, part, constant(plane.shift));
     codes = codes ? Value(arith::OrIOp::create(b, b.loc, codes, part)) : part;
