@@ -80,6 +80,11 @@ public:
   Value at(Value base, Value index, int64_t bytes = 4) {
     return offset(base, mul(index, bytes));
   }
+  Value nullPointer() { return mlir::LLVM::ZeroOp::create(*this, loc, ptr); }
+  Value isNull(Value address) {
+    return mlir::LLVM::ICmpOp::create(*this, loc, mlir::LLVM::ICmpPredicate::eq,
+                                      address, nullPointer());
+  }
   Value load(Type type, Value address);
   void store(Value value, Value address);
   Value loadI64(Value base, int64_t index) {

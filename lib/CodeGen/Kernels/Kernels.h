@@ -62,6 +62,7 @@ struct LinearSpec {
   int64_t numTiles(const TargetInfo &target) const {
     return llvm::divideCeil(n, tileColumns(target));
   }
+  bool hasScales() const { return dot ? dot->isInt() : weight.isQuantized(); }
   std::string name() const;
 };
 /// (x, weight panels, bias, residual, y : ptr; row0, row1, tile0, tile1),
@@ -70,17 +71,6 @@ struct LinearSpec {
 /// Rows are dense: x [rows, k], y and residual [rows, n].
 mlir::func::FuncOp buildLinear(KernelBuilder &b, mlir::ModuleOp module,
                                const LinearSpec &spec);
-/// `valid` values of a vector of columns, the first of which `vector` points
-/// to; from column v * lanes on. The others are 0.
-Value loadColumns(KernelBuilder &b, Value vector, int64_t v, int64_t valid);
-/// Stores the accumulators of a tile with `valid` columns at y, plus the
-/// residual unless there is none.
-void storeTile(KernelBuilder &b, const LinearSpec &spec, int64_t rows,
-               int64_t valid, llvm::ArrayRef<Value> acc, Value residual,
-               Value y);
-/// How far ahead to fetch weights that come from memory, in bytes; 0: not.
-int64_t prefetchDistance(const LinearSpec &spec, int64_t rows);
-
 /// Accumulators of one register tile: rows x panelVectors vectors, row major.
 /// `a` holds the rows `aStride` bytes apart (a constant or a value), `panel`
 /// is [k][panelWidth], the target's or a wider one.

@@ -33,8 +33,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "../VectorMath.h"
-#include "Kernels.h"
+#include "LinearTile.h"
 #include "TileProduct.h"
 
 using namespace mlir;
@@ -89,193 +88,6 @@ std::string WeightFormat::name() const {
   return axis < 0 ? text : text + std::to_string(axis);
 }
 
-SmallVector<Value> plmc::emitTile(KernelBuilder &b, const TileOperands &tile,
-                                  ArrayRef<Value> init) {
-  int64_t vectors = b.target.panelVectors;
-  int64_t lanes = b.target.lanes, bytes = tile.format.bytes();
-  int64_t rowBytes =
-      (tile.panelWidth ? tile.panelWidth : b.target.panelWidth()) * bytes;
-  int64_t unroll = 1;
-  for (int64_t candidate : {4, 2})
-    if (unroll == 1 && tile.constantK > 0 && tile.constantK % candidate == 0)
-      unroll = candidate;
-
-  SmallVector<Value> rows;
-  for (int64_t r = 0; r < tile.rows; ++r)
-    rows.push_back(b.offset(tile.a, b.mul(tile.aStride, b.c(r))));
-
-  return b.loop(b.c(0), tile.k, unroll, init, [&](Value k, ValueRange carried) {
-    SmallVector<Value> acc(carried);
-    Value panel = b.at(tile.panel, k, rowBytes);
-    for (int64_t u = 0; u < unroll; ++u) {
-      if (tile.prefetchBytes && u * rowBytes % 64 == 0)
-        for (int64_t line = 0; line < rowBytes; line += 64)
-          b.prefetch(b.offset(panel, tile.prefetchBytes + u * rowBytes + line));
-      SmallVector<Value> weights;
-      for (int64_t v = 0; v < vectors; ++v) {
-        Value at = b.offset(panel, u * rowBytes + v * lanes * bytes);
-        if (!tile.format.isQuantized()) {
-          weights.push_back(b.load(b.vf32, at));
-          continue;
-        }
-        Value weight =
-            b.loadVec8(at, lanes, tile.format.element == WeightFormat::U8);
-        weights.push_back(tile.format.zeroPoint
-                              ? b.fsub(weight, tile.zeroPoints[v])
-                              : weight);
-      }
-      for (int64_t r = 0; r < tile.rows; ++r) {
-        Value x = b.broadcast(b.load(b.f32, b.offset(b.at(rows[r], k), u * 4)));
-        for (int64_t v = 0; v < vectors; ++v)
-          acc[r * vectors + v] = b.fma(x, weights[v], acc[r * vectors + v]);
-      }
-    }
-    return acc;
-  });
-}
-
-/// Activates a stored tile in place: (y, residual : ptr; rows). One function
-/// for tiles of any height: unrolled into each of them, the polynomial would be
-/// most of the library's code and of the time to compile it.
-static func::FuncOp buildActivateTile(KernelBuilder &b, ModuleOp module,
-                                      const LinearSpec &spec, StringRef name,
-                                      int64_t valid) {
-  auto func = b.beginFunction(module, name, {b.ptr, b.ptr, b.i64});
-  func.setPrivate();
-  int64_t lanes = b.target.lanes;
-  b.loop(b.c(0), func.getArgument(2), 1, [&](Value row) {
-    Value y = b.at(func.getArgument(0), row, spec.n * 4);
-    Value residual = b.at(func.getArgument(1), row, spec.n * 4);
-    for (int64_t column = 0; column < valid; column += lanes) {
-      int64_t lanesHere = std::min(lanes, valid - column);
-      Value at = b.offset(y, column * 4);
-      Value value =
-          emitActivation(b, *spec.activation, b.loadVec(at, lanesHere));
-      if (spec.residual)
-        value =
-            b.fadd(value, b.loadVec(b.offset(residual, column * 4), lanesHere));
-      b.storeVec(value, at, lanesHere);
-    }
-  });
-  b.endFunction();
-  return func;
-}
-
-static bool hasScales(const LinearSpec &spec) {
-  return spec.dot ? spec.dot->isInt() : spec.weight.isQuantized();
-}
-
-Value plmc::loadColumns(KernelBuilder &b, Value vector, int64_t v,
-                        int64_t valid) {
-  int64_t lanes = b.target.lanes;
-  int64_t here = std::clamp<int64_t>(valid - v * lanes, 0, lanes);
-  return here ? b.loadVec(b.offset(vector, v * lanes * 4), here) : b.splat(0);
-}
-
-// Of 4 to 400 KB, 8 and 16 were best, by up to 10 % at 8 rows. A single row
-// streams them as fast as they can be read.
-int64_t plmc::prefetchDistance(const LinearSpec &spec, int64_t rows) {
-  return spec.prefetch && rows > 1 ? 8 * 1024 : 0;
-}
-
-void plmc::storeTile(KernelBuilder &b, const LinearSpec &spec, int64_t rows,
-                     int64_t valid, ArrayRef<Value> acc, Value residual,
-                     Value y) {
-  int64_t lanes = b.target.lanes;
-  int64_t vectors = spec.tileColumns(b.target) / lanes;
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t v = 0; v < vectors; ++v) {
-      int64_t here = std::clamp<int64_t>(valid - v * lanes, 0, lanes);
-      if (!here)
-        continue;
-      int64_t at = (r * spec.n + v * lanes) * 4;
-      Value value = acc[r * vectors + v];
-      if (residual)
-        value = b.fadd(value, b.loadVec(b.offset(residual, at), here));
-      b.storeVec(value, b.offset(y, at), here);
-    }
-}
-
-/// x W + bias of a tile, by multiply-adds in f32.
-static SmallVector<Value> emitFloat(KernelBuilder &b, const LinearSpec &spec,
-                                    int64_t rows, int64_t valid,
-                                    func::FuncOp func) {
-  bool quantized = spec.weight.isQuantized();
-  int64_t vectors = b.target.panelVectors;
-  Value bias = func.getArgument(2);
-  // Without scales the sum starts at the bias.
-  SmallVector<Value> start;
-  for (int64_t v = 0; v < vectors; ++v)
-    start.push_back(spec.bias && !quantized ? loadColumns(b, bias, v, valid)
-                                            : b.splat(0));
-  SmallVector<Value> init;
-  for (int64_t r = 0; r < rows; ++r)
-    llvm::append_range(init, start);
-
-  TileOperands tile{rows,
-                    func.getArgument(0),
-                    b.c(spec.k * 4),
-                    func.getArgument(1),
-                    b.c(spec.k),
-                    spec.k,
-                    spec.panelWidth};
-  tile.prefetchBytes = prefetchDistance(spec, rows);
-  tile.format = spec.weight;
-  if (spec.weight.zeroPoint)
-    for (int64_t v = 0; v < vectors; ++v)
-      tile.zeroPoints.push_back(loadColumns(b, func.getArgument(6), v, valid));
-  SmallVector<Value> acc = emitTile(b, tile, init);
-  if (quantized)
-    for (int64_t v = 0; v < vectors; ++v) {
-      Value scale = loadColumns(b, func.getArgument(5), v, valid);
-      Value shift = spec.bias ? loadColumns(b, bias, v, valid) : Value();
-      for (int64_t r = 0; r < rows; ++r) {
-        Value &sum = acc[r * vectors + v];
-        sum = shift ? b.fma(sum, scale, shift) : b.fmul(sum, scale);
-      }
-    }
-  return acc;
-}
-
-/// The same by dot products below f32.
-static SmallVector<Value> emitDot(KernelBuilder &b, const LinearSpec &spec,
-                                  int64_t rows, int64_t valid,
-                                  func::FuncOp func) {
-  DotTile tile{
-      *spec.dot,           rows, spec.k, spec.panelWidth, func.getArgument(0),
-      func.getArgument(1), {},   {}};
-  if (spec.dot->isInt()) {
-    tile.scales = func.getArgument(5);
-    tile.zeroPoints = func.getArgument(6);
-  }
-  tile.prefetchBytes = prefetchDistance(spec, rows);
-  if (spec.bias)
-    for (int64_t v = 0; v < spec.tileColumns(b.target) / b.target.lanes; ++v)
-      tile.bias.push_back(loadColumns(b, func.getArgument(2), v, valid));
-  return emitDotTile(b, tile);
-}
-
-/// One tile: (x, panel, bias, residual, y : ptr), all at the tile's first row
-/// and column; with a quantised weight also (scales, zero points : ptr).
-/// `valid` columns of the panel exist.
-static func::FuncOp buildLinearTile(KernelBuilder &b, ModuleOp module,
-                                    const LinearSpec &spec, StringRef name,
-                                    int64_t rows, int64_t valid,
-                                    func::FuncOp activate) {
-  SmallVector<Type> types(hasScales(spec) ? 7 : 5, b.ptr);
-  auto func = b.beginFunction(module, name, types);
-  func.setPrivate();
-  Value residual = func.getArgument(3), y = func.getArgument(4);
-  SmallVector<Value> acc = spec.dot ? emitDot(b, spec, rows, valid, func)
-                                    : emitFloat(b, spec, rows, valid, func);
-  storeTile(b, spec, rows, valid, acc,
-            spec.residual && !activate ? residual : Value(), y);
-  if (activate)
-    b.call(activate, {y, residual, b.c(rows)});
-  b.endFunction();
-  return func;
-}
-
 func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
                                const LinearSpec &spec) {
   int64_t tileRows = spec.tileRows(b.target),
@@ -309,13 +121,9 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
   SmallVector<func::FuncOp> whole(heights + 1), last(heights + 1);
   for (int64_t rows = 1; rows <= heights; ++rows) {
     if (wholeTiles)
-      whole[rows] = buildLinearTile(b, module, spec,
-                                    llvm::formatv("{0}_m{1}", name, rows).str(),
-                                    rows, width, activateWhole);
+      whole[rows] = linearTile(b, module, spec, rows, width);
     if (tail)
-      last[rows] = buildLinearTile(
-          b, module, spec, llvm::formatv("{0}_m{1}_tail", name, rows).str(),
-          rows, tail, activateLast);
+      last[rows] = linearTile(b, module, spec, rows, tail);
   }
   // Any number of rows.
   func::FuncOp amxWhole, amxLast;
@@ -326,7 +134,7 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
     amxLast = buildTileRows(b, module, spec, name + "_tail", tail, activateLast,
                             last);
 
-  bool scales = hasScales(spec);
+  bool scales = spec.hasScales();
   SmallVector<Type> types(5, b.ptr);
   types.append(4, b.i64);
   types.append(scales ? 2 : 0, b.ptr);
@@ -366,7 +174,8 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
       Value number = b.div(t, b.c(tilesPerPanel));
       Value panel = b.at(b.at(weight, number, panelBytes), inPanel, wordBytes);
       Value column = b.mul(t, width);
-      auto runTiles = [&](ArrayRef<func::FuncOp> tiles, func::FuncOp all) {
+      auto runTiles = [&](ArrayRef<func::FuncOp> tiles, func::FuncOp activate,
+                          func::FuncOp all) {
         auto argumentsAt = [&](Value row) {
           Value at = b.add(b.mul(row, spec.n), column);
           SmallVector<Value> arguments{b.at(x, row, xStride), panel,
@@ -389,26 +198,36 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
           arguments.push_back(count);
           return b.call(all, arguments);
         }
-        auto tileAt = [&](int64_t rows, Value row) {
-          b.call(tiles[rows], argumentsAt(row));
-        };
-        b.loop(b.c(0), full, 1, [&](Value i) {
-          tileAt(tileRows, b.add(begin, b.mul(i, tileRows)));
+        // Whole tiles, then the two that are left.
+        b.loop(b.c(0), b.add(full, b.c(2)), 1, [&](Value i) {
+          Value isWhole = b.lt(i, full), isFirst = b.eq(i, full);
+          Value height = b.select(isWhole, b.c(tileRows),
+                                  b.select(isFirst, first, second));
+          Value before = b.add(b.mul(b.min(i, full), tileRows),
+                               b.select(b.lt(full, i), first, b.c(0)));
+          SmallVector<Value> arguments = argumentsAt(b.add(begin, before));
+          Value residualAt = arguments[3], yAt = arguments[4];
+          if (!spec.residual || activate)
+            arguments[3] = b.nullPointer();
+          arguments.push_back(b.c(spec.n * 4));
+          auto tile = [&](int64_t rows) {
+            b.ifThen(b.eq(height, b.c(rows)),
+                     [&] { b.call(tiles[rows], arguments); });
+          };
+          tile(tileRows); // most are
+          for (int64_t rows = 1; rows < tileRows; ++rows)
+            tile(rows);
+          if (activate)
+            b.call(activate, {yAt, residualAt, height});
         });
-        Value row = b.add(begin, b.mul(full, tileRows));
-        for (Value height : {first, second}) {
-          for (int64_t rows = 1; rows <= tileRows; ++rows)
-            b.ifThen(b.eq(height, b.c(rows)), [&] { tileAt(rows, row); });
-          row = b.add(row, first);
-        }
       };
       if (!tail)
-        return runTiles(whole, amxWhole);
+        return runTiles(whole, activateWhole, amxWhole);
       if (!wholeTiles)
-        return runTiles(last, amxLast);
+        return runTiles(last, activateLast, amxLast);
       b.ifThenElse(
-          b.lt(t, b.c(wholeTiles)), [&] { runTiles(whole, amxWhole); },
-          [&] { runTiles(last, amxLast); });
+          b.lt(t, b.c(wholeTiles)), [&] { runTiles(whole, activateWhole, amxWhole); },
+          [&] { runTiles(last, activateLast, amxLast); });
     });
   });
   b.endFunction();

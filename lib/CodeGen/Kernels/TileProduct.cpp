@@ -46,6 +46,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "TileProduct.h"
+#include "LinearTile.h"
 
 using namespace mlir;
 using namespace plmc;
@@ -214,7 +215,8 @@ void TileKernel::emitEpilogue(const PanelProduct &at, Value sums, Value rows) {
       for (int64_t v = 0; v < b.target.panelVectors; ++v)
         tile.bias.push_back(loadColumns(b, here.bias, v, valid));
     storeTile(b, spec, count, valid, emitDotTile(b, tile),
-              spec.residual && !activated ? here.residual : Value(), here.y);
+              spec.residual && !activated ? here.residual : Value(), here.y,
+              b.c(spec.n * 4));
   };
   Value most = b.mul(b.div(rows, b.c(4)), 4);
   b.loop(b.c(0), most, 4, [&](Value row) { emitRows(row, 4); });
@@ -286,16 +288,17 @@ func::FuncOp plmc::buildTileRows(KernelBuilder &b, ModuleOp module,
       [&] { call(two, left, {b.c(1), b.sub(rest, b.c(tileRows))}); },
       [&] {
         int64_t most = fewTileRows(*spec.dot);
+        SmallVector<Value> ofTile = left;
+        if (!spec.residual || activate)
+          ofTile[3] = b.nullPointer();
         b.ifThen(b.lt(b.c(most), rest),
                  [&] { call(one, left, {b.c(1), rest}); });
         for (int64_t height = 1; height <= most; ++height)
           b.ifThen(b.eq(rest, b.c(height)),
-                   [&] { call(few[height], left, {}); });
+                   [&] { call(few[height], ofTile, {b.c(spec.n * 4)}); });
       });
-  if (activate) { // few rows activate their own
-    Value byVectors = b.lt(rest, b.c(fewTileRows(*spec.dot) + 1));
-    b.call(activate, {first[4], first[3], b.select(byVectors, whole, rows)});
-  }
+  if (activate)
+    b.call(activate, {first[4], first[3], rows});
   b.endFunction();
   return func;
 }
