@@ -63,9 +63,10 @@ LayerwiseFit::Target LayerwiseFit::targetOf(plm::LinearOp op) {
       // It must be there when the layer is.
       Operation *producer = other.getDefiningOp();
       if (other != result && (!producer || producer->isBeforeInBlock(op)))
-        return {counterpart[add]->getResult(0), other};
+        return {counterpart[add]->getResult(0), other,
+                projections.lookup(add).get()};
     }
-  return {counterpart[op]->getResult(0), Value()};
+  return {counterpart[op]->getResult(0), Value(), projections.lookup(op).get()};
 }
 
 /// What the layer itself is wanted to give, without its residual.
@@ -99,6 +100,11 @@ llvm::Expected<Matrix> LayerwiseFit::wanted(plm::LinearOp op) {
   auto result = before->takeRows(target.teacher);
   if (!result)
     return result.takeError();
+  if (target.projection) {
+    result = gemm->times(*result, *target.projection);
+    if (!result)
+      return result.takeError();
+  }
   if (target.residual) {
     auto residual = now->rows(target.residual);
     if (!residual)

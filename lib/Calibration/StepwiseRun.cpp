@@ -16,6 +16,7 @@
 
 #include "plmc/Calibration/StepwiseRun.h"
 #include "Segment.h"
+#include "plmc/Calibration/LinearParameters.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Interpreter/Interpreter.h"
@@ -46,7 +47,9 @@ static bool canBeInput(Value value) {
 /// The values that ops ahead read, and those from which they will compute again
 /// what they cannot be given.
 llvm::DenseSet<Value> StepwiseRun::valuesRead() const {
-  llvm::DenseSet<Value> read = kept;
+  llvm::DenseSet<Value> read;
+  for (const auto &entry : kept)
+    read.insert(entry.first);
   for (Operation &op : llvm::reverse(*next->getBlock())) {
     bool again = llvm::any_of(op.getResults(), [&](Value result) {
       return read.contains(result) && !canBeInput(result);
@@ -111,7 +114,8 @@ static llvm::Expected<Runner> runnerOf(ModuleOp module, bool interpreted) {
 }
 
 llvm::Error StepwiseRun::advanceTo(Operation *op, ArrayRef<Value> wanted) {
-  kept.insert(wanted.begin(), wanted.end());
+  for (Value value : wanted)
+    ++kept[value];
   SmallVector<Operation *> ops;
   llvm::SetVector<Value> inputs, outputs;
   llvm::DenseSet<Operation *> inside;
@@ -176,10 +180,17 @@ llvm::Error StepwiseRun::advanceTo(Operation *op, ArrayRef<Value> wanted) {
   return llvm::Error::success();
 }
 
+bool StepwiseRun::isDone(Value value) {
+  auto it = kept.find(value);
+  if (it != kept.end() && --it->second == 0)
+    kept.erase(it);
+  return !kept.contains(value) &&
+         llvm::none_of(value.getUsers(),
+                       [&](Operation *user) { return isAhead(user); });
+}
+
 void StepwiseRun::release(Value value) {
-  kept.erase(value);
-  if (llvm::none_of(value.getUsers(),
-                    [&](Operation *user) { return isAhead(user); }))
+  if (isDone(value))
     values.erase(value);
 }
 
@@ -198,14 +209,12 @@ void StepwiseRun::keepColumns(Value value, ArrayRef<int64_t> columns) {
 }
 
 llvm::Expected<Matrix> StepwiseRun::takeRows(Value value) {
-  kept.erase(value);
-  bool read = llvm::any_of(value.getUsers(),
-                           [&](Operation *user) { return isAhead(user); });
+  bool done = isDone(value);
   auto it = values.find(value);
   if (it == values.end())
     return llvm::createStringError("calibration misses a value");
-  auto result = rowsOf(it->second, /*consume=*/!read);
-  if (!read)
+  auto result = rowsOf(it->second, /*consume=*/done);
+  if (done)
     values.erase(value);
   return result;
 }

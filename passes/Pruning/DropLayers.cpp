@@ -179,4 +179,5 @@ void plmc::registerPruningPasses() {
   registerPass([] { return createPruneNeuronsPass(); });
   registerPass([] { return createDropLayersPass(); });
   registerPass([] { return createPruneHeadsPass(); });
+  registerPass([] { return createPruneWidthPass(); });
 }

@@ -106,6 +106,11 @@ std::string randomOptions(llvm::StringRef pass, const RandomEncoder &model,
   if (pass == "plm-prune-heads")
     return one({"keep=0.5", "heads=1", "keep=0.5 allocation=damage fit=-1",
                 "heads=9", "keep=0.75"});
+  if (pass == "plm-prune-width")
+    return "multiple=2 " +
+           one({"keep=0.5", "width=6", "keep=0.7 basis=shared fit=-1",
+                "keep=1 allow-growth=true", "keep=0.4 allow-growth=true",
+                "width=1000"});
   if (pass == "plm-share-layers")
     return one({"", "groups=0-1", "part=attention", "part=ffn method=mean",
                 "count=1 sweeps=1", "groups=0,5"});

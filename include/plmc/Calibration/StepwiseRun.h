@@ -25,7 +25,7 @@ public:
               llvm::ArrayRef<CalibrationBatch> batches);
 
   /// Runs what stands before `op` and has not run. `wanted` values that it
-  /// computes are kept, too, until `release`.
+  /// computes are kept, too, until `release`, as often as they are named.
   llvm::Error advanceTo(mlir::Operation *op,
                         llvm::ArrayRef<mlir::Value> wanted = {});
   void release(mlir::Value value);
@@ -48,12 +48,13 @@ private:
                                 bool consume) const;
   bool isSmall(llvm::ArrayRef<mlir::Operation *> ops) const;
   bool isAhead(mlir::Operation *op) const;
+  bool isDone(mlir::Value value); // asked for once more, and by no one else
   llvm::DenseSet<mlir::Value> valuesRead() const;
   mlir::func::FuncOp func;
   llvm::ArrayRef<CalibrationBatch> batches;
   mlir::Operation *next; // the first op that has not run
   llvm::DenseMap<mlir::Value, std::vector<HostTensor>> values; // by batch
-  llvm::DenseSet<mlir::Value> kept;
+  llvm::DenseMap<mlir::Value, int> kept; // how often it will be asked for
 };
 
 } // namespace plmc
