@@ -168,6 +168,10 @@ Expected<Measurement> BudgetBench::measureModule(ModuleOp module,
   Expected<std::unique_ptr<LoadedModel>> model = LoadedModel::open(file.path);
   bool isForHere = bool(model);
   if (!model) {
+    if (goal.boundsLatency())
+      return llvm::createStringError(
+          "a latency is measured here, and a library for '" + options.cpu +
+          "' does not run here: " + llvm::toString(model.takeError()));
     llvm::consumeError(model.takeError());
     model = compileTemporary(module);
     if (!model)

@@ -65,6 +65,11 @@ bool Condition::holds(double measured) const {
   return false;
 }
 
+std::string Condition::shapeText() const {
+  return batch ? "@" + std::to_string(batch) + "x" + std::to_string(sequence)
+               : "";
+}
+
 namespace {
 
 struct Scale {

@@ -67,7 +67,8 @@ public:
   /// inputs.
   bool int8Inputs = true;
   /// Layers smaller than this are left alone.
-  int64_t minElements = 4096;
+  static constexpr int64_t leastElements = 4096;
+  int64_t minElements = leastElements;
 
   /// For `change`: of the outputs of a layer only these are left.
   void keepOutputs(plm::LinearOp op, llvm::ArrayRef<int64_t> columns);

@@ -62,6 +62,8 @@ struct Condition {
   std::string text;                // as written
 
   bool holds(double measured) const;
+  /// "@1x128"; empty where there is no shape.
+  std::string shapeText() const;
   bool isUpper() const {
     return relation == Relation::Less || relation == Relation::LessEqual;
   }
