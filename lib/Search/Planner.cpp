@@ -147,7 +147,12 @@ std::optional<Plan> Planner::best(const llvm::StringSet<> &tried,
     // Few bits only add to what the rest costs.
     if (!bySize && best && model.cost(plan) >= bestScore)
       return;
-    if (!fit(plan, costLimit) || tried.contains(plan.key()))
+    if (!fit(plan, costLimit))
+      return;
+    // Scales are shared below 8 bits only: else it is the same plan.
+    if (llvm::all_of(plan.bits, [](int64_t bits) { return bits == 8; }))
+      plan.groupSize = groupSizeChoices[0];
+    if (tried.contains(plan.key()))
       return;
     double score = bySize ? double(model.bytes(plan)) : model.cost(plan);
     if (!best || score < bestScore) {
