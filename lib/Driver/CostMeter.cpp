@@ -313,6 +313,7 @@ Expected<double> CostMeter::valueOf(const Condition &condition) {
   case Metric::Matthews:
   case Metric::Spearman:
   case Metric::Pearson:
+  case Metric::Perplexity:
     if (report.labels)
       if (auto it = report.labels->after.find(condition.metric);
           it != report.labels->after.end())

@@ -96,7 +96,7 @@ static bool isSpelled(const MarkedPiece &piece, const Marks &marks,
 llvm::Expected<Closure> Closure::of(const Tokenizer &tokenizer,
                                     bool asciiOnly) {
   Closure closure;
-  auto special = specialIds(tokenizer);
+  auto special = tokenizer.specialIds();
   if (!special)
     return special.takeError();
   std::set<int32_t> ids(special->begin(), special->end());

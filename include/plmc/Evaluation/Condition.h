@@ -37,7 +37,8 @@ enum class Metric {
   F1,
   Matthews,
   Spearman,
-  Pearson
+  Pearson,
+  Perplexity // of hidden tokens
 };
 
 struct MetricInfo {
