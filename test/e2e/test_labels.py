@@ -112,8 +112,8 @@ class LabelsTest(unittest.TestCase):
             ids, places = self.hidden(text)
             seen = ids.copy()
             seen[places] = 4
-            logits = model.run(input_ids=seen[None], attention_mask=np.ones_like(ids)[None],
-                               token_type_ids=np.zeros_like(ids)[None])
+            logits = model(input_ids=seen[None], attention_mask=np.ones_like(ids)[None],
+                           token_type_ids=np.zeros_like(ids)[None])
             logits = next(iter(logits.values()))[0, places].astype(np.float64)
             logits -= logits.max(1, keepdims=True)
             logs.extend((logits - np.log(np.exp(logits).sum(1, keepdims=True)))
