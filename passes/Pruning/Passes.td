@@ -23,6 +23,9 @@ def PruneNeurons : Pass<"plm-prune-neurons", "mlir::ModuleOp"> {
            "Share of the neurons of each layer that stay">,
     Option<"multiple", "multiple", "int64_t", /*default=*/"32",
            "The number that stays is a multiple of this">,
+    Option<"method", "method", "std::string", /*default=*/"\"fit\"",
+           "fit (as described), or magnitude: those with the smallest weights, "
+           "without data and without repair, which destroys a trained model">,
     Option<"calibration", "calibration", "std::string", /*default=*/"\"\"",
            "An .npz of input_ids and attention_mask">,
     Option<"fit", "fit", "double", /*default=*/"0.1",
@@ -109,7 +112,7 @@ def DropLayers : Pass<"plm-drop-layers", "mlir::ModuleOp"> {
            "An .npz of input_ids and attention_mask">,
     Option<"fit", "fit", "double", /*default=*/"0.1",
            "Ridge of the repair, in shares of the mean square of an input; "
-           "negative: no repair">
+           "negative: no repair, which with `layers` needs no data">
   ];
   let dependentDialects = ["::plmc::plm::PLMDialect"];
 }

@@ -228,6 +228,27 @@ TEST_F(Calibration, PruneNeurons) {
   EXPECT_GT(cosine(*original, *module), 0.8);
 }
 
+/// Without data: as narrow, and no better than it must be.
+TEST_F(Calibration, PruneNeuronsByMagnitude) {
+  auto original = parse(encoder(2));
+  auto narrow = run("plm-prune-neurons{keep=0.6 method=magnitude}", 2);
+  auto fitted = run("plm-prune-neurons{keep=0.6 calibration=" + file + "}", 2);
+  auto widths = [](mlir::ModuleOp module) {
+    std::vector<int64_t> found;
+    module.walk([&](plm::ActivationOp op) {
+      found.push_back(
+          mlir::cast<mlir::RankedTensorType>(op.getType()).getShape().back());
+    });
+    return found;
+  };
+  EXPECT_EQ(widths(*narrow), (std::vector<int64_t>{64, 64}));
+  EXPECT_EQ(widths(*narrow), widths(*fitted));
+  EXPECT_LT(cosine(*original, *narrow), cosine(*original, *fitted));
+  // The largest ones are left: few are worse.
+  auto fewer = run("plm-prune-neurons{keep=0.3 method=magnitude}", 2);
+  EXPECT_LT(cosine(*original, *fewer), cosine(*original, *narrow));
+}
+
 TEST_F(Calibration, DropLayers) {
   auto original = parse(encoder(3));
   auto layers = findEncoderLayers(forwardOf(*original));
@@ -243,6 +264,8 @@ TEST_F(Calibration, DropLayers) {
   auto unrepaired =
       run("plm-drop-layers{layers=1 fit=-1 calibration=" + file + "}", 3);
   EXPECT_GT(cosine(*original, *repaired), cosine(*original, *unrepaired));
+  auto withoutData = run("plm-drop-layers{layers=1 fit=-1}", 3);
+  EXPECT_EQ(cosine(*withoutData, *unrepaired), 1);
   // What it chooses is no worse than any one that is named.
   auto chosen =
       run("plm-drop-layers{count=1 fit=-1 calibration=" + file + "}", 3);

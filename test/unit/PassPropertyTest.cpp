@@ -80,10 +80,11 @@ std::string randomOptions(llvm::StringRef pass, const RandomEncoder &model,
                 "min-count=3", "min-count=1"});
   if (pass == "plm-drop-layers")
     return one({"count=1", "count=1 fit=-1", "layers=0", "layers=0,1",
-                "count=2", "layers=7"});
+                "count=2", "layers=7", "layers=1 fit=-1"});
   if (pass == "plm-prune-neurons")
     return one({"keep=0.5 multiple=1", "keep=0.5 multiple=8",
-                "keep=0.3 multiple=4 fit=-1", "keep=0.9", "keep=1"});
+                "keep=0.3 multiple=4 fit=-1", "keep=0.9", "keep=1",
+                "keep=0.5 multiple=4 method=magnitude"});
   if (pass == "plm-factorize-embedding")
     return one({"rank=5", "rank=8 weighting=none", "energy=0.9",
                 "rank=4 smoothing=1", "rank=1000",

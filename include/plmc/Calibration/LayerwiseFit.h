@@ -67,7 +67,8 @@ public:
   /// inputs.
   bool int8Inputs = true;
   /// Layers smaller than this are left alone.
-  int64_t minElements = 4096;
+  static constexpr int64_t leastElements = 4096;
+  int64_t minElements = leastElements;
 
   /// Before `run`: `op`, which a pass has put in, is wanted to give what
   /// `original`, an op of the function as it was, gave.
