@@ -261,6 +261,7 @@ llvm::Expected<CompileResult> plmc::emitLibrary(ModuleOp module,
   CompileResult compiled;
   compiled.cpu = cpuNames(*targets);
   compiled.weightBytes = weightBytes;
+  compiled.storage = weights.storage(module);
   compiled.codeBytes = fileSize(object.path);
   if (std::error_code ec = llvm::sys::fs::rename(result.path, outputPath))
     return llvm::createStringError(ec, "cannot write " + outputPath + ": " +

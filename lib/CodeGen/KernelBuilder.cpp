@@ -153,25 +153,6 @@ Value KernelBuilder::floatsOf8(Value narrow, bool isUnsigned) {
                  : Value(arith::ExtSIOp::create(*this, loc, wide, narrow));
   return arith::SIToFPOp::create(*this, loc, vf32, extended);
 }
-Value KernelBuilder::loadVec4(Value row, Value column) {
-  auto bytes = VectorType::get({target.lanes}, i8);
-  auto wide = VectorType::get({target.lanes}, i32);
-  Value chunk = mul(div(column, c(32)), 16), place = rem(column, c(32));
-  Value narrow = load(bytes, offset(row, add(chunk, rem(column, c(16)))));
-  // The second half of 32 values lies in the upper halves of the bytes.
-  Value shift =
-      arith::TruncIOp::create(*this, loc, i32, mul(div(place, c(16)), 4));
-  auto constant = [&](int32_t value) {
-    return arith::ConstantOp::create(*this, loc,
-                                     DenseElementsAttr::get(wide, value));
-  };
-  Value code = arith::ExtUIOp::create(*this, loc, wide, narrow);
-  code = arith::ShRUIOp::create(
-      *this, loc, code, vector::BroadcastOp::create(*this, loc, wide, shift));
-  code = arith::AndIOp::create(*this, loc, code, constant(15));
-  code = arith::SubIOp::create(*this, loc, code, constant(8));
-  return arith::SIToFPOp::create(*this, loc, vf32, code);
-}
 void KernelBuilder::storeVec(Value value, Value address, int64_t valid) {
   if (valid >= target.lanes)
     return store(value, address);

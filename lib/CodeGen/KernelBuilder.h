@@ -98,9 +98,6 @@ public:
   Value loadVec8(Value address, int64_t valid, bool isUnsigned);
   /// A vector of 8-bit integers as f32.
   Value floatsOf8(Value bytes, bool isUnsigned);
-  /// A vector of a row of 4-bit values (plk.weight says how they lie), from
-  /// column `column` on, a multiple of the vector; as f32.
-  Value loadVec4(Value row, Value column);
   /// Asks for a cache line that will be read soon.
   void prefetch(Value address);
 

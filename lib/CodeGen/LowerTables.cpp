@@ -47,8 +47,8 @@ FailureOr<FlatSymbolRefAttr> WeightLowering::table(Value value) {
   auto rows = [&]() -> FailureOr<plk::WeightOp> {
     if (source->codes)
       return codedTable(*source);
-    if (auto values = QuantizedWeight::matchHalfBytes(source->values))
-      return halfByteTable(*values);
+    if (auto values = QuantizedWeight::matchCodes(source->values))
+      return lowBitTable(*values);
     if (auto values = QuantizedWeight::match(source->values))
       return quantized(*values, /*panels=*/false, /*transposed=*/false);
     return plain(source->values, /*panels=*/false, /*transposed=*/false);
@@ -85,9 +85,10 @@ FlatSymbolRefAttr WeightLowering::storeRowScales(StringRef name,
                    RankedTensorType::get(shape, element));
 }
 
-/// A table of 4-bit values and their scales, one for each block of each row.
+/// A table of values of 4 bits or fewer and their scales, one for each block of
+/// each row.
 FailureOr<plk::WeightOp>
-WeightLowering::halfByteTable(const QuantizedWeight &source) {
+WeightLowering::lowBitTable(const QuantizedWeight &source) {
   plm::GetParameterOp get = source.parameter;
   ArrayRef<int64_t> shape = typeOf(get.getResult()).getShape();
   int64_t blocks = source.block ? llvm::divideCeil(shape[1], source.block) : 1;
@@ -97,18 +98,28 @@ WeightLowering::halfByteTable(const QuantizedWeight &source) {
     return failure();
   }
   plk::WeightOp &known =
-      weights[llvm::formatv("{0}|t4|{1}|{2:x}", get.getParameter(),
-                            source.block, hashOfBytes(ArrayRef<float>(*scales)))
+      weights[llvm::formatv("{0}|t{1}|{2}|{3:x}", get.getParameter(),
+                            source.bits, source.block,
+                            hashOfBytes(ArrayRef<float>(*scales)))
                   .str()];
   if (known)
     return known;
+  FailureOr<HostTensor> values = valuesOf(get.getResult());
+  if (failed(values))
+    return failure();
+  int end = 1 << (source.bits - 1);
+  for (char value : values->data)
+    if (int8_t(value) < -end || int8_t(value) >= end)
+      return get.emitOpError()
+             << "reads the value " << int(int8_t(value))
+             << ", which does not fit " << source.bits << " bits";
   Ref scale = storeRowScales((get.getParameter() + ".scale").str(), *scales,
                              {shape[0], blocks});
   known = create(get, /*panels=*/false, /*transposed=*/false);
   known.setQuantizedAttr(TypeAttr::get(source.elementType()));
   known.setScaleAttr(scale);
   known.setAxisAttr(builder.getI64IntegerAttr(0));
-  known.setBits(4);
+  known.setBits(source.bits);
   if (source.block)
     known.setBlock(source.block);
   return known;

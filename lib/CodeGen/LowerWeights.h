@@ -46,7 +46,7 @@ private:
                                        bool transposed);
   mlir::FailureOr<plk::WeightOp> quantized(const QuantizedWeight &source,
                                            bool panels, bool transposed);
-  mlir::FailureOr<plk::WeightOp> halfByteTable(const QuantizedWeight &source);
+  mlir::FailureOr<plk::WeightOp> lowBitTable(const QuantizedWeight &source);
   mlir::FailureOr<plk::WeightOp> codedTable(const TableSource &source);
   mlir::FailureOr<Ref> codebooks(mlir::Value value);
   mlir::FailureOr<Ref> mapTo(int64_t rows, mlir::Value map);

@@ -25,7 +25,7 @@ std::optional<QuantizedWeight> QuantizedWeight::match(Value value) {
   return result && !result->block ? result : std::nullopt;
 }
 
-std::optional<QuantizedWeight> QuantizedWeight::matchHalfBytes(Value value) {
+std::optional<QuantizedWeight> QuantizedWeight::matchCodes(Value value) {
   auto result = matchBlocks(value);
   if (!result || result->bits > 4 || result->block % 32 ||
       result->axis != (result->block ? 1 : 0) || result->op.getZeroPoint() ||

@@ -26,9 +26,9 @@ struct QuantizedWeight {
   static std::optional<QuantizedWeight> match(mlir::Value value);
   /// The same; scales may also belong to blocks.
   static std::optional<QuantizedWeight> matchBlocks(mlir::Value value);
-  /// 4-bit values with a scale for each row, or for each block of each row; no
-  /// zero points.
-  static std::optional<QuantizedWeight> matchHalfBytes(mlir::Value value);
+  /// Values of 4 bits or fewer with a scale for each row, or for each block of
+  /// each row; no zero points.
+  static std::optional<QuantizedWeight> matchCodes(mlir::Value value);
   mlir::Type elementType() const;
   /// f32 values, `count` of them: one number is repeated. Fails if the bytes
   /// of a parameter are not there.

@@ -58,7 +58,7 @@ std::optional<TableSource> TableSource::match(Value table) {
     return result;
   }
   if (table.getDefiningOp<plm::GetParameterOp>() ||
-      QuantizedWeight::matchHalfBytes(table) || QuantizedWeight::match(table))
+      QuantizedWeight::matchCodes(table) || QuantizedWeight::match(table))
     return result;
   return std::nullopt;
 }

@@ -15,6 +15,7 @@
 
 #include "WeightSection.h"
 #include "PackPanels.h"
+#include "plmc/Dialect/PLK/CodePlanes.h"
 #include "plmc/Interpreter/Interpreter.h"
 #include "plmc/Support/HostTensor.h"
 #include "llvm/BinaryFormat/ELF.h"
@@ -115,16 +116,25 @@ llvm::Error WeightSection::writePanels(raw_ostream &os, plk::WeightOp weight) {
   return llvm::Error::success();
 }
 
-/// Values of 4 bits, 32 neighbours of a row in 16 bytes.
-static void writeHalfBytes(raw_ostream &os, ArrayRef<char> values,
-                           int64_t width) {
-  std::vector<char> row(llvm::alignTo(width, 32) / 2);
+/// The rows of a table of `bits`-bit values, which have been checked.
+static void writeCodes(raw_ostream &os, ArrayRef<char> values, int64_t width,
+                       int64_t bits) {
+  std::vector<char> row(plk::codeRowBytes(width, bits));
+  int least = -(1 << (bits - 1));
   for (size_t begin = 0; begin < values.size(); begin += width) {
     std::fill(row.begin(), row.end(), 0);
-    for (int64_t i = 0; i < width; ++i) {
-      char code = static_cast<char>((values[begin + i] + 8) & 15);
-      row[i / 32 * 16 + i % 16] |=
-          static_cast<char>(i % 32 < 16 ? code : code << 4);
+    char *at = row.data();
+    for (const plk::CodePlane &plane : plk::codePlanes(bits)) {
+      int mask = (1 << plane.bits) - 1;
+      for (int64_t i = 0; i < width; ++i) {
+        int64_t chunk = i / plane.chunkSize(), place = i % plane.chunkSize();
+        int part = ((values[begin + i] - least) >> plane.shift) & mask;
+        at[chunk * plk::CodePlane::chunkBytes +
+           place % plk::CodePlane::chunkBytes] |=
+            static_cast<char>(part << place / plk::CodePlane::chunkBytes *
+                                          plane.bits);
+      }
+      at += plane.bytes(width);
     }
     os.write(row.data(), row.size());
   }
@@ -148,7 +158,7 @@ llvm::Error WeightSection::write(raw_ostream &os, const Entry &entry) {
       if (!read)
         return read.takeError();
       if (weight.getBits() <= 4)
-        writeHalfBytes(os, read->bytes, weight.getShape().back());
+        writeCodes(os, read->bytes, weight.getShape().back(), weight.getBits());
       else
         os.write(read->bytes.data(), read->bytes.size());
     }

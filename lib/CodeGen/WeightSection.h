@@ -8,6 +8,7 @@
 #ifndef PLMC_LIB_CODEGEN_WEIGHTSECTION_H
 #define PLMC_LIB_CODEGEN_WEIGHTSECTION_H
 
+#include "plmc/CodeGen/WeightStorage.h"
 #include "plmc/Dialect/PLK/PLK.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/raw_ostream.h"
@@ -29,6 +30,9 @@ public:
   int64_t offsetOf(llvm::ArrayRef<char> bytes);
   /// Never 0, so that the section exists.
   int64_t size() const { return std::max<int64_t>(total, 64); }
+
+  /// What there is so far, by its form; the largest first.
+  std::vector<WeightStorage> storage(mlir::ModuleOp module) const;
 
   /// Writes size() bytes at the stream's position.
   llvm::Error writeContents(llvm::raw_pwrite_stream &os);

@@ -331,6 +331,7 @@ Error Compression::emitAs(OutputKind kind) {
   report.cpu = result->cpu;
   report.codeBytes = result->codeBytes;
   report.weightBytes = result->weightBytes;
+  report.storage = std::move(result->storage);
   return Error::success();
 }
 

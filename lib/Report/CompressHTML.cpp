@@ -80,6 +80,7 @@ private:
   }
   void sizes();
   void components();
+  void storage();
   void conditions();
   void steps();
   void costs();
@@ -135,6 +136,18 @@ void Page::components() {
     if (a.bytes || b.bytes)
       table.row({a.name, ">" + formatBytes(a.bytes), ">" + formatBytes(b.bytes),
                  change(a.bytes, b.bytes)});
+  os << table.text();
+}
+
+void Page::storage() {
+  if (report.storage.empty())
+    return;
+  paragraph("As the library holds them. What is packed is unpacked where it is "
+            "used, at every use and not at load: it takes no further memory.");
+  HtmlTable table({"weights", "form", "read", ">values", ">bytes"});
+  for (const WeightStorage &one : report.storage)
+    table.row({one.use, one.form, one.read, ">" + formatCount(one.values),
+               ">" + formatBytes(one.bytes)});
   os << table.text();
 }
 
@@ -331,6 +344,7 @@ std::string Page::write() {
   conditions();
   sizes();
   components();
+  storage();
   steps();
   evaluation();
   labels();

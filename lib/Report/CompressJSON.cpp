@@ -174,6 +174,12 @@ std::string reportToJSON(const CompressReport &report) {
   json["after"] = sizes(report.after, report.outputBytes);
   json["codeBytes"] = report.codeBytes;
   json["weightBytes"] = report.weightBytes;
+  for (const WeightStorage &one : report.storage)
+    json["storage"].push_back({{"use", one.use},
+                               {"form", one.form},
+                               {"read", one.read},
+                               {"values", one.values},
+                               {"bytes", one.bytes}});
   json["model"] = Json::parse(summaryToJSON(report.after), nullptr,
                               /*allow_exceptions=*/false);
   json["unrecognized"] = Json::array();

@@ -67,6 +67,14 @@ void printTable(const CompressReport &report, llvm::raw_ostream &os) {
     written += " (code " + formatBytes(report.codeBytes) + ", weights " +
                formatBytes(report.weightBytes) + ")";
   facts.addRow({"written", written});
+  // What needs explaining: the forms that are not read as they are.
+  std::string packed;
+  for (const WeightStorage &one : report.storage)
+    if (one.read != "as they are")
+      packed += (packed.empty() ? "" : "; ") + one.use + " in " + one.form +
+                ", " + formatBytes(one.bytes) + ", " + one.read;
+  if (!packed.empty())
+    facts.addRow({"packed", packed});
   facts.addRow({"time", formatSeconds(report.seconds)});
   if (report.evaluation && report.evaluation->problem.empty())
     facts.addRow({"distance", distanceText(*report.evaluation)});

@@ -170,7 +170,8 @@ static inline const uint32_t *plm_tok_lookup(const plm_tok_map *map, uint32_t c,
 
 /*===-- Tries (TokenizeTrie.c) --------------------------------------------===*/
 
-/* A node is where its children begin. */
+/* A node is where its children begin; where nothing can be, if it has none. */
+#define PLM_TOK_TRIE_END 0xffffff00u
 uint32_t plm_tok_trie_root(const plm_tok_trie *trie);
 /* Follows one byte; false if nothing goes on there. */
 static inline bool plm_tok_trie_step(const plm_tok_trie *trie, uint32_t *node,
@@ -181,13 +182,18 @@ static inline bool plm_tok_trie_step(const plm_tok_trie *trie, uint32_t *node,
   uint32_t found = trie->units[at];
   if ((found & 0x800000ffu) != byte || byte == 0)
     return false;
-  *node = at ^ (found >> 10 << ((found & 512) >> 6));
+  *node = (found & 768) == 768 ? PLM_TOK_TRIE_END
+                               : at ^ (found >> 10 << ((found & 512) >> 6));
   *unit = found;
   return true;
 }
 /* The value that ends at the node of `unit`; false if none does. */
 static inline bool plm_tok_trie_value(const plm_tok_trie *trie, uint32_t node,
                                       uint32_t unit, uint32_t *value) {
+  if ((unit & 768) == 768) {
+    *value = unit >> 10;
+    return true;
+  }
   if (!(unit >> 8 & 1) || node >= trie->count)
     return false;
   *value = trie->units[node] & 0x7fffffffu;

@@ -28,7 +28,7 @@
 #include <stdint.h>
 
 #define PLM_TOK_MAGIC 0x6b6f746d6c70ull /* "plmtok" */
-#define PLM_TOK_VERSION 2
+#define PLM_TOK_VERSION 3
 
 enum plm_tok_model_kind {
   PLM_TOK_WORDPIECE = 1,

@@ -211,9 +211,12 @@ static bool open_program(plm_tok_opening *o) {
 static bool open_trie(plm_tok_opening *o, uint32_t which, plm_tok_trie *trie,
                       uint32_t limit) {
   trie->units = section(o, which, 4, &trie->count);
-  for (uint32_t i = 0; i < trie->count; ++i)
-    if (trie->units[i] >> 31 && (trie->units[i] & 0x7fffffffu) >= limit)
+  for (uint32_t i = 0; i < trie->count; ++i) {
+    uint32_t unit = trie->units[i];
+    if (unit >> 31 ? (unit & 0x7fffffffu) >= limit
+                   : (unit & 768) == 768 && unit >> 10 >= limit)
       return fail(o, "a trie");
+  }
   return true;
 }
 

@@ -9,7 +9,10 @@
  * rules inside a SentencePiece model are read by the same lines as our own
  * tries. A unit has 32 bits: the byte that leads to it (0 to 7), whether a key
  * ends there (8), and the way to its children (9 to 31): these lie at (own
- * index ^ way ^ byte). A key's value is in the unit at byte 0, its top bit set.
+ * index ^ way ^ byte). A key's value is in the unit at byte 0, its top bit set;
+ * with bits 8 and 9 both set there are no children, and bits 10 to 30 are the
+ * value. (In a SentencePiece model they are never both set: bit 9 means a way
+ * of more than 8 MB, which the reader refuses.)
  * An index that leads out of the array ends the search: a damaged trie finds
  * less, never reads outside.
  *===----------------------------------------------------------------------===*/

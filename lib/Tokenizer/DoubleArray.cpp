@@ -12,6 +12,11 @@
 // that one's child), and near enough for the unit's 21 bits, or else with the
 // same low 8 bits.
 //
+// Most keys of a vocabulary are no beginning of another one: their value is in
+// the unit of their last byte, which saves a quarter of all units. Bit 9 says
+// so where bit 8 is set; there it can no longer say that the way is far, so a
+// node with a value and children has to be near them.
+//
 //===----------------------------------------------------------------------===//
 
 #include "DoubleArray.h"
@@ -79,7 +84,8 @@ void Builder::take(uint32_t at) {
 bool Builder::findBase(uint32_t at, const Children &children, uint32_t &base) {
   auto suits = [&](uint32_t candidate) {
     uint32_t way = candidate ^ at;
-    if (isBase[candidate] || (way >= 1u << 21 && (way & 255)))
+    if (isBase[candidate] ||
+        (way >= 1u << 21 && (way & 255 || !children.front().first)))
       return false;
     for (auto &[byte, range] : children)
       if (used[candidate ^ byte])
@@ -97,7 +103,8 @@ bool Builder::findBase(uint32_t at, const Children &children, uint32_t &base) {
   }
   uint64_t block = units.size();
   base = uint32_t(block | (at & 255));
-  if (block + 256 > uint64_t(1) << 29)
+  if (block + 256 > uint64_t(1) << 29 ||
+      (!children.front().first && (base ^ at) >= 1u << 21))
     return false;
   grow(block + 256);
   return true;
@@ -116,6 +123,11 @@ bool Builder::place(uint32_t at, size_t begin, size_t end, size_t depth) {
       ++j;
     children.push_back({byte, {i, j}});
     i = j;
+  }
+  uint32_t last = keys[end - 1].second;
+  if (!children.back().first && last < 1u << 21) {
+    units[at] |= last << 10 | 3u << 8;
+    return true;
   }
   uint32_t base;
   if (!findBase(at, children, base))

@@ -30,6 +30,10 @@ static void readCharsmap(const JsonNode &node, Spec &spec) {
     node.fail("the rules of SentencePiece are damaged");
     return;
   }
+  if (size > 4u << 21) { // see TokenizeTrie.c
+    node.fail("the rules of SentencePiece are more than 8 MB");
+    return;
+  }
   if (!spec.charsmapTrie.empty()) {
     node.fail("a second set of SentencePiece rules is not supported");
     return;

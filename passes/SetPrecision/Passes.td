@@ -34,7 +34,7 @@ def SetPrecision : Pass<"plm-set-precision", "mlir::ModuleOp"> {
     Option<"groupSize", "group-size", "int64_t", /*default=*/"128",
            "Below int8: rows of a weight that share a scale: 32, 64, 128, or 0: all">,
     Option<"tableBits", "table-bits", "int64_t", /*default=*/"0",
-           "Bits of the tables of embeddings: 8, 4, or 0: as the weights, at least 4">,
+           "Bits of the tables of embeddings: 8, 4, 3, 2, or 0: as the weights, at least 4">,
     Option<"minElements", "min-elements", "int64_t", /*default=*/"4096",
            "Leave smaller weights alone">
   ];

@@ -25,13 +25,13 @@ class Quantizer {
 public:
   explicit Quantizer(const QuantizedForm &form)
       : form(form), most((1 << (form.bits - 1)) - 1),
-        least(form.asymmetric ? -most - 1 : -most) {}
+        least(form.asymmetric || form.signedScales ? -most - 1 : -most) {}
 
   Affine choose(llvm::ArrayRef<float> values) const;
   int8_t code(float value, const Affine &affine) const {
     if (std::isnan(value))
       return static_cast<int8_t>(affine.zero);
-    float inverse = affine.scale > 0 ? 1 / affine.scale : 0;
+    float inverse = affine.scale != 0 ? 1 / affine.scale : 0;
     return static_cast<int8_t>(std::nearbyint(
         std::clamp(value * inverse + float(affine.zero), least, most)));
   }
@@ -86,12 +86,7 @@ Affine Quantizer::choose(llvm::ArrayRef<float> values) const {
   // Down to this part of the range: the fewer the bits, the more is cut off.
   float part = form.bits == 2 ? 0.3f : form.bits == 3 ? 0.5f : 0.6f;
   constexpr int steps = 20;
-  for (int zero = first; zero <= last; ++zero) {
-    float whole = 0;
-    if (most > zero)
-      whole = max / (most - zero);
-    if (zero > least)
-      whole = std::max(whole, min / (least - zero));
+  auto tryParts = [&](float whole, int zero) {
     for (int step = 0; step <= steps; ++step) {
       Affine affine{whole * (1 - (1 - part) * step / steps), zero};
       if (form.scalesInBF16)
@@ -101,7 +96,17 @@ Affine Quantizer::choose(llvm::ArrayRef<float> values) const {
         best = affine;
       }
     }
+  };
+  for (int zero = first; zero <= last; ++zero) {
+    float whole = 0;
+    if (most > zero)
+      whole = max / (most - zero);
+    if (zero > least)
+      whole = std::max(whole, min / (least - zero));
+    tryParts(whole, zero);
   }
+  if (form.signedScales) // the same of the values' opposites
+    tryParts(-std::max(-min / most, -max / least), 0);
   return best;
 }
 

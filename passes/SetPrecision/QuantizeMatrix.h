@@ -28,19 +28,23 @@ struct QuantizedForm {
   int64_t axis = 0, block = 0, bits = 8;
   /// With zero points: all 2^bits values are used, not one less.
   bool asymmetric = false;
+  /// Symmetric, and all 2^bits values are used: the one that has no opposite
+  /// goes where the greatest magnitude is, by the sign of the scale.
+  bool signedScales = false;
   /// Scales are rounded to bfloat16.
   bool scalesInBF16 = false;
   bool operator<(const QuantizedForm &other) const {
-    return std::tie(axis, block, bits, asymmetric, scalesInBF16) <
+    return std::tie(axis, block, bits, asymmetric, signedScales, scalesInBF16) <
            std::tie(other.axis, other.block, other.bits, other.asymmetric,
-                    other.scalesInBF16);
+                    other.signedScales, other.scalesInBF16);
   }
 };
 
 /// To nearest: value = scale * (q - zero), -2^(bits-1) <= q < 2^(bits-1);
-/// symmetric: zero = 0, |q| < 2^(bits-1). In 8 bits the scale comes from the
-/// greatest magnitude; in fewer the best of several below it, by the squared
-/// error. `matrix` is row major and need not be aligned.
+/// symmetric: zero = 0, and |q| < 2^(bits-1) unless scales have signs. In 8
+/// bits the scale comes from the greatest magnitude; in fewer the best of
+/// several below it, by the squared error. `matrix` is row major and need not
+/// be aligned.
 QuantizedMatrix quantizeMatrix(llvm::ArrayRef<char> matrix, int64_t rows,
                                int64_t columns, const QuantizedForm &form);
 

@@ -227,17 +227,21 @@ LogicalResult SetPrecision::setTable(Operation *op, OpOperand &table) {
   if (!parameter || precision == "bf16")
     return success();
   OpBuilder builder(op);
-  bool halfBytes = (tableBits ? tableBits : weightBits()) <= 4;
-  Form form{0, 0, halfBytes ? 4 : 8};
-  if (halfBytes)
+  Form form{0, 0, tableBits};
+  if (!tableBits) // below 4 bits a table loses more than a product does
+    form.bits = weightBits() <= 4 ? 4 : 8;
+  if (form.bits < 8)
     form.block = blockFor(parameter.getTensorType().getDimSize(1));
+  // No zero points, which would be a byte for each block: the values of a row
+  // lie about 0.
+  form.signedScales = form.bits < 4;
   form.scalesInBF16 = true; // half the bytes: see LowerTables.cpp
   FailureOr<Value> value = dequantized(
       builder, table.get().getDefiningOp<GetParameterOp>(), parameter, form);
   if (failed(value))
     return failure();
   table.set(*value);
-  count(halfBytes ? "tables in int4" : "tables in int8", 1);
+  count("tables in int" + std::to_string(form.bits), 1);
   return success();
 }
 
@@ -272,9 +276,9 @@ void SetPrecision::runOnOperation() {
                                << ": known are 0, 32, 64, 128";
     return signalPassFailure();
   }
-  if (tableBits != 0 && tableBits != 4 && tableBits != 8) {
+  if (!llvm::is_contained({0, 2, 3, 4, 8}, tableBits.getValue())) {
     getOperation().emitError()
-        << "table-bits=" << tableBits.getValue() << ": known are 0, 4, 8";
+        << "table-bits=" << tableBits.getValue() << ": known are 0, 2, 3, 4, 8";
     return signalPassFailure();
   }
   stored.clear();

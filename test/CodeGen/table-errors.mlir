@@ -30,3 +30,19 @@ func.func @forward(%ids: !ids, %mask: !ids) -> tensor<?x4xf32, #plm.dims<"b", "4
   %p = plm.pool mean %e mask %mask : (!x, !ids) -> tensor<?x4xf32, #plm.dims<"b", "4">>
   return %p : tensor<?x4xf32, #plm.dims<"b", "4">>
 }
+
+// -----
+
+!ids = tensor<?x?xi64, #plm.dims<"b", "s">>
+!x = tensor<?x?x4xf32, #plm.dims<"b", "s", "4">>
+plm.parameter @table = dense<[[0, 1, 1, -2], [-1, 2, 0, 0]]> : tensor<2x4xi8>
+plm.parameter @scales = dense<0.5> : tensor<2xf32>
+func.func @forward(%ids: !ids, %mask: !ids) -> tensor<?x4xf32, #plm.dims<"b", "4">> {
+  // expected-error @+1 {{reads the value 2, which does not fit 2 bits}}
+  %q = plm.get_parameter @table : tensor<2x4xi8>
+  %s = plm.get_parameter @scales : tensor<2xf32>
+  %t = plm.dequantize %q scale %s {bits = 2 : i64} : (tensor<2x4xi8>, tensor<2xf32>) -> tensor<2x4xf32>
+  %e = plm.embedding %ids, %t : (!ids, tensor<2x4xf32>) -> !x
+  %p = plm.pool mean %e mask %mask : (!x, !ids) -> tensor<?x4xf32, #plm.dims<"b", "4">>
+  return %p : tensor<?x4xf32, #plm.dims<"b", "4">>
+}

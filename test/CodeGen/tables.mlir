@@ -112,3 +112,35 @@ func.func @forward(%ids: !ids, %types: !ids, %mask: !ids) -> !x {
   %a = plm.attention %n, %n, %n mask %mask {num_heads = 1 : i64, scale = 1.0 : f64} : (!x, !x, !x, !ids) -> !x
   return %a : !x
 }
+
+// -----
+
+// Values of 2 and 3 bits are codes of as many bits. One parameter read in two
+// ways is stored in both.
+
+!ids = tensor<?x?xi64, #plm.dims<"b", "s">>
+!x = tensor<?x?x64xf32, #plm.dims<"b", "s", "64">>
+!row = tensor<1x?x64xf32, #plm.dims<"1", "s", "64">>
+plm.parameter @q = dense<-1> : tensor<9x64xi8>
+plm.parameter @scales = dense<0.25> : tensor<9x2xf32>
+plm.parameter @row_scales = dense<0.1> : tensor<9xf32>
+// CHECK-DAG: plk.weight @[[TWO:.*]] [@q] [9, 64] transposed {{.*}} quantized i8 scale @[[S:.*]] axis 0 block 32 {bits = 2 : i64}
+// CHECK-DAG: plk.weight @[[S]] [@{{.*}}] [9, 2] {{.*}} quantized ui16
+// CHECK-DAG: plk.weight @[[THREE:.*]] [@q] [9, 64] transposed {{.*}} quantized i8 scale @[[R:.*]] axis 0 {bits = 3 : i64}
+// CHECK-DAG: plk.weight @[[R]] [@{{.*}}] [9, 1]
+// CHECK-LABEL: func.func @forward
+// CHECK: plk.embed %arg0 tables [@[[TWO]]] position @[[THREE]]
+// CHECK-NOT: plm.dequantize
+func.func @forward(%ids: !ids, %mask: !ids) -> !x {
+  plm.constraint "9 - s", "too long"
+  %q = plm.get_parameter @q : tensor<9x64xi8>
+  %s = plm.get_parameter @scales : tensor<9x2xf32>
+  %r = plm.get_parameter @row_scales : tensor<9xf32>
+  %two = plm.dequantize %q scale %s {axis = 1 : i64, bits = 2 : i64, block_size = 32 : i64} : (tensor<9x64xi8>, tensor<9x2xf32>) -> tensor<9x64xf32>
+  %three = plm.dequantize %q scale %r {bits = 3 : i64} : (tensor<9x64xi8>, tensor<9xf32>) -> tensor<9x64xf32>
+  %e = plm.embedding %ids, %two : (!ids, tensor<9x64xf32>) -> !x
+  %p = plm.position_embedding %three : (tensor<9x64xf32>) -> !row
+  %sum = plm.binary add %e, %p : (!x, !row) -> !x
+  %a = plm.attention %sum, %sum, %sum mask %mask {num_heads = 1 : i64, scale = 1.0 : f64} : (!x, !x, !x, !ids) -> !x
+  return %a : !x
+}

@@ -9,7 +9,7 @@
 // RUN: not plmc-opt %s --plm-set-precision="precision=int4 group-size=7" 2>&1 | FileCheck %s --check-prefix=GROUP
 
 // RUN: not plmc-opt %s --plm-set-precision="precision=int4 table-bits=5" 2>&1 | FileCheck %s --check-prefix=TABLE
-// TABLE: table-bits=5: known are 0, 4, 8
+// TABLE: table-bits=5: known are 0, 2, 3, 4, 8
 
 // UNKNOWN: precision=int7: known are f32, bf16, int8, int4, int3, int2
 // GROUP: group-size=7: known are 0, 32, 64, 128

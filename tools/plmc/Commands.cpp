@@ -82,8 +82,8 @@ tool::Command tool::addCompress(CLI::App &app) {
       ->capture_default_str();
   command
       ->add_option("--table-bits", args->tableBits,
-                   "int8 and below: bits of embedding tables: 8, 4, or 0: as "
-                   "the weights, at least 4")
+                   "int8 and below: bits of embedding tables: 8, 4, 3, 2, or "
+                   "0: as the weights, at least 4")
       ->capture_default_str();
   command->add_option(
       "--tokenizer", args->tokenizer,
@@ -173,8 +173,9 @@ tool::Command tool::addCompress(CLI::App &app) {
             oneOf("--group-size", std::to_string(args->groupSize),
                   {"0", "32", "64", "128"}))
       return error;
-    if (llvm::Error error = oneOf(
-            "--table-bits", std::to_string(args->tableBits), {"0", "8", "4"}))
+    if (llvm::Error error =
+            oneOf("--table-bits", std::to_string(args->tableBits),
+                  {"0", "8", "4", "3", "2"}))
       return error;
     if (args->tableBits && !llvm::StringRef(args->precision).starts_with("int"))
       return makeError(ExitCode::Usage,

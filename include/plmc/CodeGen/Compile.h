@@ -10,6 +10,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/PassManager.h"
+#include "plmc/CodeGen/WeightStorage.h"
 #include "llvm/Support/Error.h"
 #include <functional>
 #include <string>
@@ -54,6 +55,7 @@ struct CompileResult {
   std::string cpu; // what was chosen, e.g. "x86-64-v3 (znver3)"
   uint64_t codeBytes = 0;
   uint64_t weightBytes = 0;
+  std::vector<WeightStorage> storage;
 };
 
 /// plm (after recognition and passes) to the kernel level: `plm-lower-to-plk`

@@ -35,12 +35,12 @@ struct CompressOptions {
   std::string cpu = "native";
   std::vector<std::string> outputs; // to keep; empty: all
   bool computePadding = false;
-  std::string precision = "f32";      // f32, bf16, int8, int4, int3, int2
-  int64_t groupSize = 128;            // below int8; 0: whole columns
-  int64_t tableBits = 0;              // of embeddings: 8, 4; 0: as the weights
-  std::string recipePath;             // a YAML file (docs/recipes.md), or
-  std::string preset;                 // the name of one in plmc, or neither
-  std::vector<std::string> overrides; // --set, in order
+  std::string precision = "f32"; // f32, bf16, int8, int4, int3, int2
+  int64_t groupSize = 128;       // below int8; 0: whole columns
+  int64_t tableBits = 0;         // of embeddings: 8 to 2; 0: as the weights
+  std::string recipePath;        // a YAML file (docs/recipes.md), or
+  std::string preset;            // the name of one in plmc, or neither
+  std::vector<std::string> overrides;   // --set, in order
   std::vector<std::string> calibration; // files, instead of the recipe's
   /// A file or folder: goes into the library, and reads calibration texts.
   std::string tokenizer;

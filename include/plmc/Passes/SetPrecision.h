@@ -17,7 +17,7 @@ namespace plmc {
 /// `plm-set-precision`: precision "f32", "bf16", "int8", "int4", "int3" or
 /// "int2"; `groupSize` rows share a scale below int8, all of them with 0.
 /// Smaller weights than `minElements` are left alone. Tables of embeddings get
-/// `tableBits`, 8 or 4; 0: as many as the weights, and at least 4.
+/// `tableBits`, 8, 4, 3 or 2; 0: as many as the weights, and at least 4.
 std::unique_ptr<mlir::Pass> createSetPrecisionPass(llvm::StringRef precision,
                                                    int64_t groupSize = 128,
                                                    int64_t minElements = 4096,

@@ -10,6 +10,7 @@
 
 #include "plmc/Analysis/ModelSummary.h"
 #include "plmc/Analysis/WeightBreakdown.h"
+#include "plmc/CodeGen/WeightStorage.h"
 #include "plmc/Evaluation/Condition.h"
 #include "plmc/Evaluation/Distance.h"
 #include "plmc/Evaluation/Scores.h"
@@ -97,6 +98,7 @@ struct CompressReport {
   std::string cpu;                   // what was chosen; "" for mlir and onnx
   uint64_t inputBytes = 0, outputBytes = 0; // with external data
   uint64_t codeBytes = 0, weightBytes = 0;  // of a library; 0 otherwise
+  std::vector<WeightStorage> storage;       // of a library
   /// As imported, and after all passes on plm.
   ModelSummary before, after;
   ModelSummary recognized; // before the first step

@@ -6,10 +6,10 @@
 //===----------------------------------------------------------------------===//
 
 //
-// A table is read row by row, in whatever form it is stored: f32, 8-bit or
-// 4-bit values with scales, or codes that name entries of codebooks. So is a
-// map, which leads from an id to a row. Nothing is ever expanded but the vector
-// in hand.
+// A table is read row by row, in whatever form it is stored: f32, values of 8
+// bits or of 4 to 2 with scales, or codes that name entries of codebooks. So is
+// a map, which leads from an id to a row. Nothing is ever expanded but the
+// vector in hand.
 //
 // Codes: a vector of `lanes` columns begins at a multiple of `lanes`, an entry
 // of a codebook at a multiple of its size. So gcd(lanes, size) columns always
@@ -76,6 +76,7 @@ struct TableArguments {
 /// A row of a table, as it is read in the loop over its columns.
 struct TableRow {
   const TableArguments &table;
+  int64_t width;
   Value at;
   Value scale, zeroPoint; // addresses; of this row, if there is one a row
 
@@ -83,6 +84,7 @@ struct TableRow {
            Value index);
   Value load(KernelBuilder &b, Value column, int64_t valid) const;
   Value loadEntries(KernelBuilder &b, Value column, int64_t valid) const;
+  Value loadCodes(KernelBuilder &b, Value column) const;
   Value loadScale(KernelBuilder &b, Value index) const;
 };
 } // namespace
@@ -100,7 +102,8 @@ static Value throughMap(KernelBuilder &b, const TableArguments &table,
 
 TableRow::TableRow(KernelBuilder &b, const TableArguments &table, int64_t width,
                    Value index)
-    : table(table), scale(table.scale), zeroPoint(table.zeroPoint) {
+    : table(table), width(width), scale(table.scale),
+      zeroPoint(table.zeroPoint) {
   const TableFormat &format = table.format;
   index = throughMap(b, table, index);
   at = b.at(table.base, index,
@@ -145,6 +148,40 @@ Value TableRow::loadEntries(KernelBuilder &b, Value column,
   return b.fmul(value, b.loadVec(b.at(scale, column), valid));
 }
 
+/// Values of 4 bits or fewer as f32, before their scale. A vector never reaches
+/// over the 16 bytes of a chunk, since `column` is a multiple of its lanes.
+Value TableRow::loadCodes(KernelBuilder &b, Value column) const {
+  constexpr int64_t chunkBytes = plk::CodePlane::chunkBytes;
+  auto bytes = VectorType::get({b.target.lanes}, b.i8);
+  auto wide = VectorType::get({b.target.lanes}, b.i32);
+  auto constant = [&](int64_t value) {
+    return arith::ConstantOp::create(
+        b, b.loc, DenseElementsAttr::get(wide, int32_t(value)));
+  };
+  int64_t bits = table.format.values.bits, planeAt = 0;
+  Value byte = b.rem(column, b.c(chunkBytes)), codes;
+  for (const plk::CodePlane &plane : plk::codePlanes(bits)) {
+    Value size = b.c(plane.chunkSize());
+    Value chunk = b.mul(b.div(column, size), chunkBytes);
+    Value part =
+        b.load(bytes, b.offset(at, b.add(b.add(chunk, byte), planeAt)));
+    Value slot = b.div(b.rem(column, size), b.c(chunkBytes));
+    Value shift =
+        arith::TruncIOp::create(b, b.loc, b.i32, b.mul(slot, plane.bits));
+    part = arith::ExtUIOp::create(b, b.loc, wide, part);
+    part = arith::ShRUIOp::create(
+        b, b.loc, part, vector::BroadcastOp::create(b, b.loc, wide, shift));
+    part =
+        arith::AndIOp::create(b, b.loc, part, constant((1 << plane.bits) - 1));
+    if (plane.shift)
+      part = arith::ShLIOp::create(b, b.loc, part, constant(plane.shift));
+    codes = codes ? Value(arith::OrIOp::create(b, b.loc, codes, part)) : part;
+    planeAt += plane.bytes(width);
+  }
+  codes = arith::SubIOp::create(b, b.loc, codes, constant(1 << (bits - 1)));
+  return arith::SIToFPOp::create(b, b.loc, b.vf32, codes);
+}
+
 /// The row's scale number `index`, for every lane.
 Value TableRow::loadScale(KernelBuilder &b, Value index) const {
   int64_t bytes = table.format.values.scaleBytes;
@@ -161,9 +198,9 @@ Value TableRow::load(KernelBuilder &b, Value column, int64_t valid) const {
     return loadEntries(b, column, valid);
   if (!format.isQuantized())
     return b.loadVec(b.at(at, column), valid);
-  if (format.element == WeightFormat::I4) {
+  if (format.element == WeightFormat::Codes) {
     Value block = format.block ? b.div(column, b.c(format.block)) : b.c(0);
-    return b.fmul(b.loadVec4(at, column), loadScale(b, block));
+    return b.fmul(loadCodes(b, column), loadScale(b, block));
   }
   Value value = b.loadVec8(b.offset(at, column), valid,
                            format.element == WeightFormat::U8);

@@ -17,6 +17,7 @@
 #define PLMC_LIB_CODEGEN_KERNELS_H
 
 #include "DotProduct.h"
+#include "plmc/Dialect/PLK/CodePlanes.h"
 #include "plmc/Dialect/PLK/PLK.h"
 #include "plmc/Dialect/PLM/PLM.h"
 
@@ -28,15 +29,16 @@ namespace plmc {
 /// How a weight lies in memory. 8-bit values stand for
 /// (value - zero point) * scale.
 struct WeightFormat {
-  enum Element { F32, I8, U8, I4 } element = F32;
+  enum Element { F32, I8, U8, Codes } element = F32;
+  int64_t bits = 8;       // Codes: 2 to 4, see CodePlanes.h
   bool zeroPoint = false; // there is one that is not 0
   int64_t axis = -1;      // of scales and zero points; -1: one for all
-  int64_t block = 0;      // I4: values of a row that share a scale; 0: all
+  int64_t block = 0;      // Codes: values of a row that share a scale; 0: all
   int64_t scaleBytes = 4; // 2: bf16, of tables only
   bool isQuantized() const { return element != F32; }
   int64_t bytes() const { return isQuantized() ? 1 : 4; }
   int64_t rowBytes(int64_t width) const {
-    return element == I4 ? llvm::alignTo(width, 32) / 2 : width * bytes();
+    return element == Codes ? plk::codeRowBytes(width, bits) : width * bytes();
   }
   static WeightFormat of(plk::WeightOp weight);
   std::string name() const; // "", "_i8", "_u8_zero0"

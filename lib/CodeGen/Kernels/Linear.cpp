@@ -69,7 +69,8 @@ WeightFormat WeightFormat::of(plk::WeightOp weight) {
     return format;
   format.element = weight.getQuantized()->isUnsignedInteger() ? U8 : I8;
   if (!weight.getPrecision() && weight.getBits() <= 4) {
-    format.element = I4;
+    format.element = Codes;
+    format.bits = weight.getBits();
     format.block = weight.getBlock().value_or(0);
   }
   format.zeroPoint = weight.getZeroPoint().has_value();
@@ -80,8 +81,8 @@ WeightFormat WeightFormat::of(plk::WeightOp weight) {
 std::string WeightFormat::name() const {
   if (!isQuantized())
     return "";
-  if (element == I4)
-    return "_i4b" + std::to_string(block);
+  if (element == Codes)
+    return llvm::formatv("_i{0}b{1}", bits, block);
   std::string text = element == U8 ? "_u8" : "_i8";
   if (zeroPoint)
     text += "_zero";

@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "plmc/Dialect/PLK/CodePlanes.h"
 #include "plmc/Dialect/PLK/PLK.h"
 
 using namespace mlir;
@@ -34,9 +35,8 @@ int64_t WeightOp::getStoredBytes() {
     shape[1] = llvm::alignTo(shape[1], *getPanel());
     shape[0] = llvm::alignTo(shape[0], getPackSize());
   }
-  bool halves = !getPrecision() && getQuantized() && getBits() <= 4;
-  if (halves) // 32 values in 16 bytes
-    shape.back() = llvm::alignTo(shape.back(), 32) / 2;
+  if (!getPrecision() && getQuantized() && getBits() <= 4)
+    shape.back() = codeRowBytes(shape.back(), getBits());
   for (int64_t size : shape)
     count *= size;
   if (getPrecision()) // a word is 4 bytes

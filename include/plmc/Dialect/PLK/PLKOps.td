@@ -31,9 +31,11 @@ def PLK_WeightOp : PLK_Op<"weight", [Symbol]> {
     in the section and stand for (value - zero_point) * scale. Both are other
     weights, f32 vectors: one number for each row (`axis` = 0), for each column
     (`axis` = 1, which panels need) or for all (no `axis`). Without `zero_point`
-    it is 0. A table with `bits` = 4 holds 32 neighbours of a row in 16 bytes, v +
-    8, the first 16 in the low halves; its `scale` has one number for each `block`
-    of each row, one a row without `block`.
+    it is 0. A table with `bits` of 2 to 4 holds codes, v + 2^(bits-1); its
+    `scale` has one number for each `block` of each row, one a row without `block`.
+    128 / p codes of p bits, neighbours in a row, lie in 16 bytes, number i in byte
+    i % 16, bits p (i / 16) on. Rows of 3 bits have the low two of all codes so, and
+    behind them the third.
 
     With `precision` the panels are operands of dot products: k values that lie
     side by side in K are a pack of w words of 32 bits,
