@@ -69,7 +69,7 @@ LayerwiseFit::Target LayerwiseFit::targetOf(plm::LinearOp op) {
 }
 
 /// What the layer itself is wanted to give, without its residual.
-llvm::Expected<Matrix> LayerwiseFit::wanted(plm::LinearOp op) {
+llvm::Expected<RowSource> LayerwiseFit::wanted(plm::LinearOp op) {
   // The original runs to the end of the next few layers.
   size_t index = llvm::find(asked, op) - asked.begin();
   if (index >= reached) {
@@ -96,20 +96,28 @@ llvm::Expected<Matrix> LayerwiseFit::wanted(plm::LinearOp op) {
     reached = end;
   }
   Target target = targetOf(op);
-  auto result = before->takeRows(target.teacher);
+  auto result = before->rowSource(target.teacher);
   if (!result)
     return result.takeError();
   if (target.residual) {
-    auto residual = now->rows(target.residual);
+    auto residual = now->rowSource(target.residual);
     if (!residual)
       return residual.takeError();
-    *result -= *residual;
+    *result = std::move(*result).then(
+        [residual = std::move(*residual)](Matrix &block, int64_t first) {
+          block -= residual.read(first, block.rows());
+        });
   }
   if (auto kept = outputsKept.find(op); kept != outputsKept.end()) {
-    Matrix narrow(result->rows(), int64_t(kept->second.size()));
-    for (auto [to, from] : llvm::enumerate(kept->second))
-      narrow.col(to) = result->col(from);
-    *result = std::move(narrow);
+    ArrayRef<int64_t> columns = kept->second;
+    *result =
+        std::move(*result).then([columns](Matrix &block, int64_t) {
+          Matrix narrow(block.rows(), int64_t(columns.size()));
+          for (auto [to, from] : llvm::enumerate(columns))
+            narrow.col(to) = block.col(from);
+          block = std::move(narrow);
+        });
+    result->cols = columns.size();
   }
   return result;
 }
@@ -117,11 +125,12 @@ llvm::Expected<Matrix> LayerwiseFit::wanted(plm::LinearOp op) {
 llvm::Error
 LayerwiseFit::fitGroup(ArrayRef<plm::LinearOp> group,
                        llvm::function_ref<llvm::Error(FitLayer &)> visit) {
-  auto inputs = now->rows(plm::LinearOp(group.front()).getInput());
+  auto inputs = now->rowSource(plm::LinearOp(group.front()).getInput());
   if (!inputs)
     return inputs.takeError();
   if (int8Inputs)
-    roundRowsToInt8(*inputs);
+    *inputs = std::move(*inputs).then(
+        [](Matrix &block, int64_t) { roundRowsToInt8(block); });
   auto ofInputs = InputStatistics::of(*gemm, std::move(*inputs));
   if (!ofInputs)
     return ofInputs.takeError();
@@ -141,11 +150,13 @@ LayerwiseFit::fitGroup(ArrayRef<plm::LinearOp> group,
     auto statistics = ofInputs->with(*gemm, *outputs, *weight, *bias);
     if (!statistics)
       return statistics.takeError();
+    before->release(targetOf(op).teacher);
     layer.weight = std::move(*weight);
     layer.bias = std::move(*bias);
     layer.statistics = std::move(*statistics);
-    if (op == group.back()) // what `visit` does with the rest takes memory, too
-      ofInputs->centred.resize(0, 0);
+    // What `visit` does takes memory, too.
+    layer.statistics.hessian =
+        op == group.back() ? std::move(ofInputs->hessian) : ofInputs->hessian;
     if (llvm::Error error = visit(layer))
       return error;
   }

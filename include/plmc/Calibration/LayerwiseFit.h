@@ -89,7 +89,7 @@ private:
   };
   LayerwiseFit() = default;
   Target targetOf(plm::LinearOp op);
-  llvm::Expected<Matrix> wanted(plm::LinearOp op);
+  llvm::Expected<RowSource> wanted(plm::LinearOp op);
   void findLayers();
   /// Visits some layers, in order, with their statistics as they are.
   llvm::Error walk(std::vector<plm::LinearOp> visited,
