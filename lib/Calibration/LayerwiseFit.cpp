@@ -17,6 +17,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "plmc/Calibration/LinearParameters.h"
 #include "plmc/Support/Interrupt.h"
+#include "plmc/Support/MappedFiles.h"
 
 using namespace mlir;
 using namespace plmc;
@@ -75,17 +76,19 @@ llvm::Expected<RowSource> LayerwiseFit::wanted(plm::LinearOp op) {
   if (index >= reached) {
     SmallVector<Value> values;
     Operation *last = nullptr;
-    int64_t numbers = 0;
+    int64_t numbers = 0, width = 0;
     // From where it stopped: a layer that was skipped may be asked for later.
     size_t end = reached;
     for (; end < asked.size(); ++end) {
       Value value = targetOf(asked[end]).teacher;
       Operation *producer = value.getDefiningOp();
-      numbers +=
-          tokens * cast<RankedTensorType>(value.getType()).getShape().back();
-      // What lies behind its end cannot be asked for any more.
+      int64_t previous = width;
+      width = cast<RankedTensorType>(value.getType()).getShape().back();
+      numbers += tokens * width;
+      // What lies behind its end cannot be asked for any more. It does not stop
+      // where the next is narrower: it would go on from all of the wide one.
       if (end > index && numbers > int64_t(12) << 20 && // 48 MB
-          last->isBeforeInBlock(producer))
+          width >= previous && last->isBeforeInBlock(producer))
         break;
       values.push_back(value);
       if (!last || last->isBeforeInBlock(producer))
@@ -157,6 +160,7 @@ LayerwiseFit::fitGroup(ArrayRef<plm::LinearOp> group,
     // What `visit` does takes memory, too.
     layer.statistics.hessian =
         op == group.back() ? std::move(ofInputs->hessian) : ofInputs->hessian;
+    releaseMemory();
     if (llvm::Error error = visit(layer))
       return error;
   }
@@ -235,11 +239,10 @@ LayerwiseFit::walk(std::vector<plm::LinearOp> visited,
 /// Keeps what a later reader adds. The cross term is told about the weight of
 /// the first: with W_i x = W_1 x + (W_i - W_1) x the residual to that is
 /// r + (W_i - W_1) x. Equal weights leave it as it is, without rounding.
-llvm::Error LayerwiseFit::record(const FitLayer &layer) {
+llvm::Error LayerwiseFit::record(FitLayer &layer) {
   Operation *first = firstReader.lookup(layer.op);
   Later &sums = later[first];
-  const LinearStatistics &one = layer.statistics;
-  Matrix cross = one.cross;
+  LinearStatistics &one = layer.statistics;
   auto weight = weightOf(cast<plm::LinearOp>(first), *symbols);
   if (!weight)
     return weight.takeError();
@@ -247,24 +250,20 @@ llvm::Error LayerwiseFit::record(const FitLayer &layer) {
     auto product = gemm->times(difference, one.hessian);
     if (!product)
       return product.takeError();
-    cross += *product;
-    if (sums.difference.size())
-      sums.difference += difference;
-    else
-      sums.difference = std::move(difference);
+    one.cross += *product;
   }
   if (sums.hessian.size()) {
     sums.hessian += one.hessian;
-    sums.cross += cross;
+    sums.cross += one.cross;
   } else {
-    sums.hessian = one.hessian;
-    sums.cross = std::move(cross);
+    sums.hessian = std::move(one.hessian);
+    sums.cross = std::move(one.cross);
   }
   return llvm::Error::success();
 }
 
 /// Statistics of all readers, about the mean of their weights.
-void LayerwiseFit::addLater(FitLayer &layer) {
+llvm::Error LayerwiseFit::addLater(FitLayer &layer) {
   auto &others = laterReaders[layer.op];
   layer.others = others;
   Later &sums = later[layer.op];
@@ -272,8 +271,15 @@ void LayerwiseFit::addLater(FitLayer &layer) {
   float count = float(1 + others.size());
   all.hessian += sums.hessian;
   all.cross += sums.cross;
-  if (sums.difference.size()) {
-    Matrix shift = sums.difference / count;
+  Matrix shift = Matrix::Zero(layer.weight.rows(), layer.weight.cols());
+  for (plm::LinearOp other : others) {
+    auto weight = weightOf(other, *symbols);
+    if (!weight)
+      return weight.takeError();
+    shift += *weight - layer.weight;
+  }
+  if (!shift.isZero(0)) {
+    shift /= count;
     layer.weight += shift;
     all.cross.noalias() -= shift * all.hessian;
     all.residualMean -= shift * all.inputMean;
@@ -281,6 +287,7 @@ void LayerwiseFit::addLater(FitLayer &layer) {
   all.hessian /= count;
   all.cross /= count;
   later.erase(layer.op);
+  return llvm::Error::success();
 }
 
 llvm::Error
@@ -298,7 +305,8 @@ LayerwiseFit::run(llvm::function_ref<llvm::Error(FitLayer &)> change) {
   llvm::Error error = walk(layers, [&](FitLayer &layer) -> llvm::Error {
     bool isFirst = laterReaders.contains(layer.op);
     if (isFirst)
-      addLater(layer);
+      if (llvm::Error error = addLater(layer))
+        return error;
     if (llvm::Error error = change(layer))
       return error;
     if (isFirst)

@@ -19,6 +19,7 @@
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Interpreter/Interpreter.h"
+#include "plmc/Support/MappedFiles.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -157,6 +158,7 @@ llvm::Error StepwiseRun::advanceTo(Operation *op, ArrayRef<Value> wanted) {
         return llvm::createStringError("calibration misses a value");
     for (Value output : outputs)
       values[output].reserve(batches.size());
+    releaseMemory(); // the part has its own copy of what it reads
     // A batch's inputs are lent to the part, not copied. What no part reads any
     // more goes here: the outputs come in its place.
     for (size_t batch = 0; batch < batches.size(); ++batch) {

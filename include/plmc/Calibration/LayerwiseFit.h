@@ -85,7 +85,6 @@ private:
   /// sums over them.
   struct Later {
     Matrix hessian, cross;
-    Matrix difference; // of their weights to the first's; empty: none
   };
   LayerwiseFit() = default;
   Target targetOf(plm::LinearOp op);
@@ -96,8 +95,8 @@ private:
                    llvm::function_ref<llvm::Error(FitLayer &)> visit);
   llvm::Error fitGroup(llvm::ArrayRef<plm::LinearOp> group,
                        llvm::function_ref<llvm::Error(FitLayer &)> visit);
-  llvm::Error record(const FitLayer &layer);
-  void addLater(FitLayer &layer);
+  llvm::Error record(FitLayer &layer);
+  llvm::Error addLater(FitLayer &layer);
 
   mlir::func::FuncOp func;
   std::optional<mlir::SymbolTable> symbols;
