@@ -113,13 +113,12 @@ llvm::Expected<RowSource> LayerwiseFit::wanted(plm::LinearOp op) {
   }
   if (auto kept = outputsKept.find(op); kept != outputsKept.end()) {
     ArrayRef<int64_t> columns = kept->second;
-    *result =
-        std::move(*result).then([columns](Matrix &block, int64_t) {
-          Matrix narrow(block.rows(), int64_t(columns.size()));
-          for (auto [to, from] : llvm::enumerate(columns))
-            narrow.col(to) = block.col(from);
-          block = std::move(narrow);
-        });
+    *result = std::move(*result).then([columns](Matrix &block, int64_t) {
+      Matrix narrow(block.rows(), int64_t(columns.size()));
+      for (auto [to, from] : llvm::enumerate(columns))
+        narrow.col(to) = block.col(from);
+      block = std::move(narrow);
+    });
     result->cols = columns.size();
   }
   return result;

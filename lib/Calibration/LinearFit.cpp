@@ -9,11 +9,12 @@
 
 using namespace plmc;
 
-llvm::Expected<InputStatistics> InputStatistics::of(Gemm &gemm, RowSource inputs) {
+llvm::Expected<InputStatistics> InputStatistics::of(Gemm &gemm,
+                                                    RowSource inputs) {
   InputStatistics result;
   result.mean = inputs.mean();
-  result.centred = std::move(inputs).then(
-      [mean = result.mean](Matrix &block, int64_t) {
+  result.centred =
+      std::move(inputs).then([mean = result.mean](Matrix &block, int64_t) {
         block.rowwise() -= mean.transpose();
       });
   auto hessian = gemm.gram(result.centred);

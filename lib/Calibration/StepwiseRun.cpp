@@ -230,14 +230,14 @@ llvm::Expected<RowSource> StepwiseRun::rowSource(Value value) const {
   for (auto [tensor, batch] : llvm::zip(it->second, batches))
     llvm::append_range(rows, rowsOf(tensor, batch));
   int64_t count = rows.size(), width = it->second.front().shape.back();
-  return RowSource{count, width,
-                   [rows = std::move(rows), width](int64_t first,
-                                                   int64_t count) {
-                     Matrix block(count, width);
-                     for (int64_t i = 0; i < count; ++i)
-                       std::copy_n(rows[first + i], width, block.row(i).data());
-                     return block;
-                   }};
+  return RowSource{
+      count, width,
+      [rows = std::move(rows), width](int64_t first, int64_t count) {
+        Matrix block(count, width);
+        for (int64_t i = 0; i < count; ++i)
+          std::copy_n(rows[first + i], width, block.row(i).data());
+        return block;
+      }};
 }
 
 llvm::Expected<Matrix> StepwiseRun::rows(Value value) const {
