@@ -53,7 +53,7 @@ llvm::Error StreamTurn::measure(func::FuncOp func,
     if (!rows)
       return rows.takeError();
     normalizeRows(*rows, norm.getEpsilon().convertToDouble());
-    auto gram = fit.products().gram(*rows);
+    auto gram = fit.products().gram(RowSource::of(*rows));
     if (!gram)
       return gram.takeError();
     int64_t width = rows->cols();

@@ -59,7 +59,8 @@ TEST_F(Calibration, Products) {
   ASSERT_TRUE(bool(gemm)) << llvm::toString(gemm.takeError());
   for (auto [rows, columns] : {std::pair(1, 3), {1025, 65}, {1600, 700}}) {
     Matrix a = Matrix::Random(rows, columns), b = Matrix::Random(rows, 17);
-    auto gram = (*gemm)->gram(a), cross = (*gemm)->transposedTimes(a, b),
+    auto gram = (*gemm)->gram(RowSource::of(a)),
+         cross = (*gemm)->transposedTimes(RowSource::of(a), RowSource::of(b)),
          plain = (*gemm)->times(a.transpose(), b);
     ASSERT_TRUE(bool(gram) && bool(cross) && bool(plain));
     EXPECT_LT((*gram - a.transpose() * a).norm(), 1e-4 * gram->norm());

@@ -100,19 +100,18 @@ private:
   /// sums over them.
   struct Later {
     Matrix hessian, cross;
-    Matrix difference; // of their weights to the first's; empty: none
   };
   LayerwiseFit() = default;
   Target targetOf(plm::LinearOp op);
-  llvm::Expected<Matrix> wanted(plm::LinearOp op);
+  llvm::Expected<RowSource> wanted(plm::LinearOp op);
   void findLayers();
   /// Visits some layers, in order, with their statistics as they are.
   llvm::Error walk(std::vector<plm::LinearOp> visited,
                    llvm::function_ref<llvm::Error(FitLayer &)> visit);
   llvm::Error fitGroup(llvm::ArrayRef<plm::LinearOp> group,
                        llvm::function_ref<llvm::Error(FitLayer &)> visit);
-  llvm::Error record(const FitLayer &layer);
-  void addLater(FitLayer &layer);
+  llvm::Error record(FitLayer &layer);
+  llvm::Error addLater(FitLayer &layer);
 
   mlir::func::FuncOp func;
   std::optional<mlir::SymbolTable> symbols;
