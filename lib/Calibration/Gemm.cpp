@@ -87,14 +87,15 @@ static Matrix transposeOf(const Eigen::Ref<const Matrix> &a) {
 /// rows go some rows and columns at a time, so that this stays in the cache.
 static constexpr int64_t rowStep = 1024, columnStep = 384;
 
-llvm::Expected<Matrix> Gemm::transposedTimes(const Matrix &a, const Matrix &b) {
-  Matrix sum = Matrix::Zero(a.cols(), b.cols());
-  for (int64_t row = 0; row < a.rows(); row += rowStep) {
-    int64_t rows = std::min(rowStep, a.rows() - row);
-    Matrix left = transposeOf(a.middleRows(row, rows));
-    for (int64_t column = 0; column < b.cols(); column += columnStep) {
-      int64_t columns = std::min(columnStep, b.cols() - column);
-      auto part = times(left, b.block(row, column, rows, columns));
+llvm::Expected<Matrix> Gemm::transposedTimes(const RowSource &a,
+                                             const RowSource &b) {
+  Matrix sum = Matrix::Zero(a.cols, b.cols);
+  for (int64_t row = 0; row < a.rows; row += rowStep) {
+    int64_t rows = std::min(rowStep, a.rows - row);
+    Matrix left = transposeOf(a.read(row, rows)), right = b.read(row, rows);
+    for (int64_t column = 0; column < b.cols; column += columnStep) {
+      int64_t columns = std::min(columnStep, b.cols - column);
+      auto part = times(left, right.middleCols(column, columns));
       if (!part)
         return part.takeError();
       sum.middleCols(column, columns) += *part;
@@ -103,17 +104,17 @@ llvm::Expected<Matrix> Gemm::transposedTimes(const Matrix &a, const Matrix &b) {
   return sum;
 }
 
-llvm::Expected<Matrix> Gemm::gram(const Matrix &a) {
-  int64_t n = a.cols();
+llvm::Expected<Matrix> Gemm::gram(const RowSource &a) {
+  int64_t n = a.cols;
   Matrix sum = Matrix::Zero(n, n);
-  for (int64_t row = 0; row < a.rows(); row += rowStep) {
-    int64_t rows = std::min(rowStep, a.rows() - row);
-    Matrix left = transposeOf(a.middleRows(row, rows));
+  for (int64_t row = 0; row < a.rows; row += rowStep) {
+    int64_t rows = std::min(rowStep, a.rows - row);
+    Matrix right = a.read(row, rows), left = transposeOf(right);
     for (int64_t column = 0; column < n; column += columnStep) {
       int64_t columns = std::min(columnStep, n - column);
       // On and below the diagonal.
-      auto part = times(left.bottomRows(n - column),
-                        a.block(row, column, rows, columns));
+      auto part =
+          times(left.bottomRows(n - column), right.middleCols(column, columns));
       if (!part)
         return part.takeError();
       sum.block(column, column, n - column, columns) += *part;

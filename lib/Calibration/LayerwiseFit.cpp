@@ -17,6 +17,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "plmc/Calibration/LinearParameters.h"
 #include "plmc/Support/Interrupt.h"
+#include "plmc/Support/MappedFiles.h"
 
 using namespace mlir;
 using namespace plmc;
@@ -63,29 +64,32 @@ LayerwiseFit::Target LayerwiseFit::targetOf(plm::LinearOp op) {
       // It must be there when the layer is.
       Operation *producer = other.getDefiningOp();
       if (other != result && (!producer || producer->isBeforeInBlock(op)))
-        return {counterpart[add]->getResult(0), other};
+        return {counterpart[add]->getResult(0), other,
+                projections.lookup(add).get()};
     }
-  return {counterpart[op]->getResult(0), Value()};
+  return {counterpart[op]->getResult(0), Value(), projections.lookup(op).get()};
 }
 
 /// What the layer itself is wanted to give, without its residual.
-llvm::Expected<Matrix> LayerwiseFit::wanted(plm::LinearOp op) {
+llvm::Expected<RowSource> LayerwiseFit::wanted(plm::LinearOp op) {
   // The original runs to the end of the next few layers.
   size_t index = llvm::find(asked, op) - asked.begin();
   if (index >= reached) {
     SmallVector<Value> values;
     Operation *last = nullptr;
-    int64_t numbers = 0;
+    int64_t numbers = 0, width = 0;
     // From where it stopped: a layer that was skipped may be asked for later.
     size_t end = reached;
     for (; end < asked.size(); ++end) {
       Value value = targetOf(asked[end]).teacher;
       Operation *producer = value.getDefiningOp();
-      numbers +=
-          tokens * cast<RankedTensorType>(value.getType()).getShape().back();
-      // What lies behind its end cannot be asked for any more.
+      int64_t previous = width;
+      width = cast<RankedTensorType>(value.getType()).getShape().back();
+      numbers += tokens * width;
+      // What lies behind its end cannot be asked for any more. It does not stop
+      // where the next is narrower: it would go on from all of the wide one.
       if (end > index && numbers > int64_t(12) << 20 && // 48 MB
-          last->isBeforeInBlock(producer))
+          width >= previous && last->isBeforeInBlock(producer))
         break;
       values.push_back(value);
       if (!last || last->isBeforeInBlock(producer))
@@ -96,20 +100,38 @@ llvm::Expected<Matrix> LayerwiseFit::wanted(plm::LinearOp op) {
     reached = end;
   }
   Target target = targetOf(op);
-  auto result = before->takeRows(target.teacher);
+  auto result = before->rowSource(target.teacher);
   if (!result)
     return result.takeError();
+  if (target.projection) {
+    auto product =
+        gemm->times(result->read(0, result->rows), *target.projection);
+    if (!product)
+      return product.takeError();
+    auto rows = std::make_shared<const Matrix>(std::move(*product));
+    *result = {rows->rows(), rows->cols(),
+               [rows](int64_t first, int64_t count) -> Matrix {
+                 return rows->middleRows(first, count);
+               }};
+  }
   if (target.residual) {
-    auto residual = now->rows(target.residual);
+    auto residual = now->rowSource(target.residual);
     if (!residual)
       return residual.takeError();
-    *result -= *residual;
+    *result = std::move(*result).then(
+        [residual = std::move(*residual)](Matrix &block, int64_t first) {
+          block -= residual.read(first, block.rows());
+        });
   }
   if (auto kept = outputsKept.find(op); kept != outputsKept.end()) {
-    Matrix narrow(result->rows(), int64_t(kept->second.size()));
-    for (auto [to, from] : llvm::enumerate(kept->second))
-      narrow.col(to) = result->col(from);
-    *result = std::move(narrow);
+    ArrayRef<int64_t> columns = kept->second;
+    *result = std::move(*result).then([columns](Matrix &block, int64_t) {
+      Matrix narrow(block.rows(), int64_t(columns.size()));
+      for (auto [to, from] : llvm::enumerate(columns))
+        narrow.col(to) = block.col(from);
+      block = std::move(narrow);
+    });
+    result->cols = columns.size();
   }
   return result;
 }
@@ -117,11 +139,12 @@ llvm::Expected<Matrix> LayerwiseFit::wanted(plm::LinearOp op) {
 llvm::Error
 LayerwiseFit::fitGroup(ArrayRef<plm::LinearOp> group,
                        llvm::function_ref<llvm::Error(FitLayer &)> visit) {
-  auto inputs = now->rows(plm::LinearOp(group.front()).getInput());
+  auto inputs = now->rowSource(plm::LinearOp(group.front()).getInput());
   if (!inputs)
     return inputs.takeError();
   if (int8Inputs)
-    roundRowsToInt8(*inputs);
+    *inputs = std::move(*inputs).then(
+        [](Matrix &block, int64_t) { roundRowsToInt8(block); });
   auto ofInputs = InputStatistics::of(*gemm, std::move(*inputs));
   if (!ofInputs)
     return ofInputs.takeError();
@@ -141,11 +164,14 @@ LayerwiseFit::fitGroup(ArrayRef<plm::LinearOp> group,
     auto statistics = ofInputs->with(*gemm, *outputs, *weight, *bias);
     if (!statistics)
       return statistics.takeError();
+    before->release(targetOf(op).teacher);
     layer.weight = std::move(*weight);
     layer.bias = std::move(*bias);
     layer.statistics = std::move(*statistics);
-    if (op == group.back()) // what `visit` does with the rest takes memory, too
-      ofInputs->centred.resize(0, 0);
+    // What `visit` does takes memory, too.
+    layer.statistics.hessian =
+        op == group.back() ? std::move(ofInputs->hessian) : ofInputs->hessian;
+    releaseMemory();
     if (llvm::Error error = visit(layer))
       return error;
   }
@@ -224,11 +250,10 @@ LayerwiseFit::walk(std::vector<plm::LinearOp> visited,
 /// Keeps what a later reader adds. The cross term is told about the weight of
 /// the first: with W_i x = W_1 x + (W_i - W_1) x the residual to that is
 /// r + (W_i - W_1) x. Equal weights leave it as it is, without rounding.
-llvm::Error LayerwiseFit::record(const FitLayer &layer) {
+llvm::Error LayerwiseFit::record(FitLayer &layer) {
   Operation *first = firstReader.lookup(layer.op);
   Later &sums = later[first];
-  const LinearStatistics &one = layer.statistics;
-  Matrix cross = one.cross;
+  LinearStatistics &one = layer.statistics;
   auto weight = weightOf(cast<plm::LinearOp>(first), *symbols);
   if (!weight)
     return weight.takeError();
@@ -236,24 +261,20 @@ llvm::Error LayerwiseFit::record(const FitLayer &layer) {
     auto product = gemm->times(difference, one.hessian);
     if (!product)
       return product.takeError();
-    cross += *product;
-    if (sums.difference.size())
-      sums.difference += difference;
-    else
-      sums.difference = std::move(difference);
+    one.cross += *product;
   }
   if (sums.hessian.size()) {
     sums.hessian += one.hessian;
-    sums.cross += cross;
+    sums.cross += one.cross;
   } else {
-    sums.hessian = one.hessian;
-    sums.cross = std::move(cross);
+    sums.hessian = std::move(one.hessian);
+    sums.cross = std::move(one.cross);
   }
   return llvm::Error::success();
 }
 
 /// Statistics of all readers, about the mean of their weights.
-void LayerwiseFit::addLater(FitLayer &layer) {
+llvm::Error LayerwiseFit::addLater(FitLayer &layer) {
   auto &others = laterReaders[layer.op];
   layer.others = others;
   Later &sums = later[layer.op];
@@ -261,8 +282,15 @@ void LayerwiseFit::addLater(FitLayer &layer) {
   float count = float(1 + others.size());
   all.hessian += sums.hessian;
   all.cross += sums.cross;
-  if (sums.difference.size()) {
-    Matrix shift = sums.difference / count;
+  Matrix shift = Matrix::Zero(layer.weight.rows(), layer.weight.cols());
+  for (plm::LinearOp other : others) {
+    auto weight = weightOf(other, *symbols);
+    if (!weight)
+      return weight.takeError();
+    shift += *weight - layer.weight;
+  }
+  if (!shift.isZero(0)) {
+    shift /= count;
     layer.weight += shift;
     all.cross.noalias() -= shift * all.hessian;
     all.residualMean -= shift * all.inputMean;
@@ -270,6 +298,7 @@ void LayerwiseFit::addLater(FitLayer &layer) {
   all.hessian /= count;
   all.cross /= count;
   later.erase(layer.op);
+  return llvm::Error::success();
 }
 
 llvm::Error
@@ -287,7 +316,8 @@ LayerwiseFit::run(llvm::function_ref<llvm::Error(FitLayer &)> change) {
   llvm::Error error = walk(layers, [&](FitLayer &layer) -> llvm::Error {
     bool isFirst = laterReaders.contains(layer.op);
     if (isFirst)
-      addLater(layer);
+      if (llvm::Error error = addLater(layer))
+        return error;
     if (llvm::Error error = change(layer))
       return error;
     if (isFirst)

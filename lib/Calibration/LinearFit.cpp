@@ -9,27 +9,30 @@
 
 using namespace plmc;
 
-llvm::Expected<InputStatistics> InputStatistics::of(Gemm &gemm, Matrix inputs) {
+llvm::Expected<InputStatistics> InputStatistics::of(Gemm &gemm,
+                                                    RowSource inputs) {
   InputStatistics result;
-  result.mean = inputs.colwise().mean();
-  result.centred = std::move(inputs); // in place: the largest there is
-  result.centred.rowwise() -= result.mean.transpose();
+  result.mean = inputs.mean();
+  result.centred =
+      std::move(inputs).then([mean = result.mean](Matrix &block, int64_t) {
+        block.rowwise() -= mean.transpose();
+      });
   auto hessian = gemm.gram(result.centred);
   if (!hessian)
     return hessian.takeError();
-  result.hessian =
-      *hessian / float(std::max<int64_t>(result.centred.rows(), 1));
+  result.hessian = std::move(*hessian);
+  result.hessian /= float(std::max<int64_t>(result.centred.rows, 1));
   return result;
 }
 
 llvm::Expected<LinearStatistics>
-InputStatistics::with(Gemm &gemm, const Matrix &wanted, const Matrix &weight,
+InputStatistics::with(Gemm &gemm, const RowSource &wanted, const Matrix &weight,
                       const Vector &bias) const {
   LinearStatistics result;
-  result.tokens = wanted.rows();
+  result.tokens = wanted.rows;
   result.inputMean = mean;
   // r = t - W x - b; the means of t and b meet a mean of x that is 0.
-  result.residualMean = wanted.colwise().mean();
+  result.residualMean = wanted.mean();
   result.residualMean -= weight * mean + bias;
   auto cross = gemm.transposedTimes(wanted, centred);
   if (!cross)
@@ -38,7 +41,6 @@ InputStatistics::with(Gemm &gemm, const Matrix &wanted, const Matrix &weight,
   if (!given)
     return given.takeError();
   result.cross = *cross / float(std::max<int64_t>(result.tokens, 1)) - *given;
-  result.hessian = hessian;
   return result;
 }
 

@@ -72,8 +72,13 @@ plmc::layersByWeight(func::FuncOp func) {
   return result;
 }
 
-/// A value that is made of parameters.
-static llvm::Expected<HostTensor> evaluate(Value value, SymbolTable &symbols) {
+bool plmc::isMadeOfParameters(Value value) {
+  Operation *op = value.getDefiningOp();
+  return op && isMemoryEffectFree(op) && !isa<plm::IotaOp>(op) &&
+         llvm::all_of(op->getOperands(), isMadeOfParameters);
+}
+
+llvm::Expected<HostTensor> plmc::evaluate(Value value, SymbolTable &symbols) {
   Operation *op = value.getDefiningOp();
   if (auto get = dyn_cast<plm::GetParameterOp>(op))
     return tensorFromAttr(

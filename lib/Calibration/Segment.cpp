@@ -8,6 +8,7 @@
 #include "Segment.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Pass/PassManager.h"
+#include "plmc/Calibration/LinearParameters.h"
 #include "plmc/CodeGen/Compile.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Support/TemporaryFile.h"
@@ -48,12 +49,6 @@ plmc::compileForHost(ModuleOp module) {
   if (!result)
     return result.takeError();
   return LoadedModel::open(file.path); // stays mapped without the file
-}
-
-bool plmc::isMadeOfParameters(Value value) {
-  Operation *op = value.getDefiningOp();
-  return op && isMemoryEffectFree(op) && !isa<plm::IotaOp>(op) &&
-         llvm::all_of(op->getOperands(), isMadeOfParameters);
 }
 
 OwningOpRef<ModuleOp> plmc::extractSegment(func::FuncOp func,

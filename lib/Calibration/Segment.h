@@ -17,10 +17,6 @@ namespace plmc {
 llvm::Expected<std::unique_ptr<LoadedModel>>
 compileForHost(mlir::ModuleOp module);
 
-/// A value that is made of parameters alone: where it is read it can be made
-/// again.
-bool isMadeOfParameters(mlir::Value value);
-
 /// A module whose @forward takes `inputs`, does `ops` (in order, of one
 /// function) and returns `outputs`. Parameters come along as they are.
 mlir::OwningOpRef<mlir::ModuleOp>

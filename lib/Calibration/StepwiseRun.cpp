@@ -16,9 +16,11 @@
 
 #include "plmc/Calibration/StepwiseRun.h"
 #include "Segment.h"
+#include "plmc/Calibration/LinearParameters.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Interpreter/Interpreter.h"
+#include "plmc/Support/MappedFiles.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
@@ -46,7 +48,9 @@ static bool canBeInput(Value value) {
 /// The values that ops ahead read, and those from which they will compute again
 /// what they cannot be given.
 llvm::DenseSet<Value> StepwiseRun::valuesRead() const {
-  llvm::DenseSet<Value> read = kept;
+  llvm::DenseSet<Value> read;
+  for (const auto &entry : kept)
+    read.insert(entry.first);
   for (Operation &op : llvm::reverse(*next->getBlock())) {
     bool again = llvm::any_of(op.getResults(), [&](Value result) {
       return read.contains(result) && !canBeInput(result);
@@ -111,7 +115,8 @@ static llvm::Expected<Runner> runnerOf(ModuleOp module, bool interpreted) {
 }
 
 llvm::Error StepwiseRun::advanceTo(Operation *op, ArrayRef<Value> wanted) {
-  kept.insert(wanted.begin(), wanted.end());
+  for (Value value : wanted)
+    ++kept[value];
   SmallVector<Operation *> ops;
   llvm::SetVector<Value> inputs, outputs;
   llvm::DenseSet<Operation *> inside;
@@ -152,17 +157,25 @@ llvm::Error StepwiseRun::advanceTo(Operation *op, ArrayRef<Value> wanted) {
     auto run = runnerOf(*module, interpretSmall && isSmall(ops));
     if (!run)
       return run.takeError();
+    for (Value input : inputs)
+      if (!values.contains(input))
+        return llvm::createStringError("calibration misses a value");
+    for (Value output : outputs)
+      values[output].reserve(batches.size());
+    releaseMemory(); // the part has its own copy of what it reads
+    // A batch's inputs are lent to the part, not copied. What no part reads any
+    // more goes here: the outputs come in its place.
     for (size_t batch = 0; batch < batches.size(); ++batch) {
       std::vector<HostTensor> given;
-      for (Value input : inputs) {
-        auto known = values.find(input);
-        if (known == values.end())
-          return llvm::createStringError("calibration misses a value");
-        given.push_back(known->second[batch]);
-      }
+      for (Value input : inputs)
+        given.push_back(std::move(values[input][batch]));
       auto results = (*run)(given);
       if (!results)
         return results.takeError();
+      for (auto [input, tensor] : llvm::zip(inputs, given))
+        if (isa<BlockArgument>(input) || read.contains(input))
+          values[input][batch] = std::move(tensor);
+      given.clear();
       for (auto [value, result] : llvm::zip(outputs, *results))
         values[value].push_back(std::move(result));
     }
@@ -176,10 +189,16 @@ llvm::Error StepwiseRun::advanceTo(Operation *op, ArrayRef<Value> wanted) {
   return llvm::Error::success();
 }
 
+bool StepwiseRun::isReadAhead(Value value) const {
+  return llvm::any_of(value.getUsers(),
+                      [&](Operation *user) { return isAhead(user); });
+}
+
 void StepwiseRun::release(Value value) {
-  kept.erase(value);
-  if (llvm::none_of(value.getUsers(),
-                    [&](Operation *user) { return isAhead(user); }))
+  auto it = kept.find(value);
+  if (it != kept.end() && --it->second == 0)
+    kept.erase(it);
+  if (!kept.contains(value) && !isReadAhead(value))
     values.erase(value);
 }
 
@@ -197,51 +216,58 @@ void StepwiseRun::keepColumns(Value value, ArrayRef<int64_t> columns) {
   }
 }
 
-llvm::Expected<Matrix> StepwiseRun::takeRows(Value value) {
-  kept.erase(value);
-  bool read = llvm::any_of(value.getUsers(),
-                           [&](Operation *user) { return isAhead(user); });
+/// The tensor's rows without those of padding, if it has one for each position.
+static std::vector<const float *> rowsOf(const HostTensor &tensor,
+                                         const CalibrationBatch &batch) {
+  int64_t width = tensor.shape.back(), count = tensor.numElements() / width;
+  bool byPosition = count == int64_t(batch.keep.size());
+  std::vector<const float *> rows;
+  for (int64_t i = 0; i < count; ++i)
+    if (!byPosition || batch.keep[i])
+      rows.push_back(tensor.as<float>() + i * width);
+  return rows;
+}
+
+llvm::Expected<RowSource> StepwiseRun::rowSource(Value value) const {
   auto it = values.find(value);
-  if (it == values.end())
+  if (it == values.end() || it->second.empty())
     return llvm::createStringError("calibration misses a value");
-  auto result = rowsOf(it->second, /*consume=*/!read);
-  if (!read)
-    values.erase(value);
-  return result;
+  std::vector<const float *> rows;
+  for (auto [tensor, batch] : llvm::zip(it->second, batches))
+    llvm::append_range(rows, rowsOf(tensor, batch));
+  int64_t count = rows.size(), width = it->second.front().shape.back();
+  return RowSource{
+      count, width,
+      [rows = std::move(rows), width](int64_t first, int64_t count) {
+        Matrix block(count, width);
+        for (int64_t i = 0; i < count; ++i)
+          std::copy_n(rows[first + i], width, block.row(i).data());
+        return block;
+      }};
 }
 
 llvm::Expected<Matrix> StepwiseRun::rows(Value value) const {
-  auto it = values.find(value);
-  if (it == values.end())
-    return llvm::createStringError("calibration misses a value");
-  // Not changed without `consume`.
-  return rowsOf(const_cast<std::vector<HostTensor> &>(it->second),
-                /*consume=*/false);
+  auto source = rowSource(value);
+  if (!source)
+    return source.takeError();
+  return source->read(0, source->rows);
 }
 
-llvm::Expected<Matrix> StepwiseRun::rowsOf(std::vector<HostTensor> &tensors,
-                                           bool consume) const {
-  if (tensors.empty())
-    return llvm::createStringError("calibration misses a value");
-  int64_t width = tensors.front().shape.back(), count = 0;
-  auto isByPosition = [&](size_t batch) {
-    const HostTensor &tensor = tensors[batch];
-    return tensor.numElements() == int64_t(batches[batch].keep.size()) * width;
-  };
-  for (size_t batch = 0; batch < batches.size(); ++batch)
-    count += isByPosition(batch) ? llvm::count(batches[batch].keep, 1)
-                                 : tensors[batch].numElements() / width;
-  Matrix result(count, width);
+llvm::Expected<Matrix> StepwiseRun::takeRows(Value value) {
+  auto source = rowSource(value);
+  if (!source)
+    return source.takeError();
+  kept.erase(value);
+  if (isReadAhead(value))
+    return source->read(0, source->rows);
+  std::vector<HostTensor> tensors = std::move(values[value]);
+  values.erase(value);
+  Matrix result(source->rows, source->cols);
   int64_t row = 0;
-  for (size_t batch = 0; batch < batches.size(); ++batch) {
-    HostTensor &tensor = tensors[batch];
-    const float *from = tensor.as<float>();
-    bool byPosition = isByPosition(batch);
-    for (int64_t i = 0; i < tensor.numElements() / width; ++i, from += width)
-      if (!byPosition || batches[batch].keep[i])
-        std::copy_n(from, width, result.row(row++).data());
-    if (consume)
-      tensor = HostTensor();
+  for (auto [tensor, batch] : llvm::zip(tensors, batches)) {
+    for (const float *from : rowsOf(tensor, batch))
+      std::copy_n(from, source->cols, result.row(row++).data());
+    tensor = HostTensor();
   }
   return result;
 }

@@ -133,13 +133,11 @@ Error BudgetBench::measureLatencies(LoadedModel &model, Measurement &result) {
   for (const Condition &condition : goal.all()) {
     if (condition.metric != Metric::Latency)
       continue;
-    Expected<Latency> latency =
-        measureLatency(model, Shape{condition.batch, condition.sequence},
-                       /*threads=*/1, /*seconds=*/0.3);
+    Expected<double> latency =
+        measureQuietLatency(model, Shape{condition.batch, condition.sequence});
     if (!latency)
       return latency.takeError();
-    result.latency[{condition.batch, condition.sequence}] =
-        latency->median / 1000;
+    result.latency[{condition.batch, condition.sequence}] = *latency / 1000;
   }
   return Error::success();
 }
@@ -168,6 +166,10 @@ Expected<Measurement> BudgetBench::measureModule(ModuleOp module,
   Expected<std::unique_ptr<LoadedModel>> model = LoadedModel::open(file.path);
   bool isForHere = bool(model);
   if (!model) {
+    if (goal.boundsLatency())
+      return llvm::createStringError(
+          "a latency is measured here, and a library for '" + options.cpu +
+          "' does not run here: " + llvm::toString(model.takeError()));
     llvm::consumeError(model.takeError());
     model = compileTemporary(module);
     if (!model)

@@ -20,6 +20,7 @@
 #include "plmc/Driver/Version.h"
 #include "plmc/Export/ONNX.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
+#include "plmc/Support/MappedFiles.h"
 #include "plmc/Support/TemporaryFile.h"
 #include "plmc/Support/Text.h"
 #include "plmc/Tokenizer/Tokenizer.h"
@@ -163,6 +164,7 @@ Error Compression::import() {
     progress.clear();
     printWarningLine(options.input + ": " + text);
   }
+  releaseMemory(); // all weights have been read, and few are read next
   if (Error error = checkWeights())
     return error;
   return checkOutputNames();

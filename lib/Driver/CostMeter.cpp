@@ -6,38 +6,17 @@
 //===----------------------------------------------------------------------===//
 
 #include "CostMeter.h"
-#include "Latency.h"
+#include "ShapeInputs.h"
+#include "Stopwatch.h"
 #include "Vocabulary.h"
 #include "plmc/Evaluation/TemporaryModel.h"
 #include "plmc/Recipe/Steps.h"
-#include "llvm/ADT/ScopeExit.h"
-#include <chrono>
 
 using namespace mlir;
 using llvm::Error;
 using llvm::Expected;
-using Clock = std::chrono::steady_clock;
 
 namespace plmc {
-
-namespace {
-
-/// Adds the time while it lives.
-class Stopwatch {
-public:
-  explicit Stopwatch(double &sum) : sum(sum) {}
-  ~Stopwatch() {
-    sum += std::chrono::duration<double>(Clock::now() - start).count();
-  }
-
-private:
-  double &sum;
-  Clock::time_point start = Clock::now();
-};
-
-constexpr double secondsEach = 0.5; // of a latency
-
-} // namespace
 
 bool CostMeter::conditionNeedsSequences() const {
   return llvm::any_of(options.failIf, [](const Condition &condition) {
@@ -230,139 +209,6 @@ void CostMeter::addWorstExamples() {
     example.distance = worst.distance;
     report.evaluation->worst.push_back(std::move(example));
   }
-}
-
-Error CostMeter::measureLabels() {
-  if (!labels)
-    return Error::success();
-  progress.show("plmc: scoring the result on labelled texts");
-  Expected<Scores> scores = labels->score(*result);
-  if (!scores)
-    return scores.takeError();
-  report.labels->after = std::move(*scores);
-  return Error::success();
-}
-
-Error CostMeter::measureLatencies() {
-  auto time = [&](LoadedModel &model, const Shape &shape) -> Expected<double> {
-    progress.show("plmc: timing " + Twine(shape.batch) + "x" +
-                  Twine(shape.sequence));
-    Expected<Latency> latency =
-        measureLatency(model, shape, /*threads=*/1, secondsEach);
-    if (!latency)
-      return latency.takeError();
-    return latency->median / 1000;
-  };
-  auto add = [&](Shape shape, bool withBefore) -> Error {
-    for (const LatencyReport &known : report.latencies)
-      if (known.batch == shape.batch && known.sequence == shape.sequence)
-        return Error::success();
-    LatencyReport row{shape.batch, shape.sequence, 0, 0};
-    Expected<double> seconds = time(*result, shape);
-    if (!seconds)
-      return seconds.takeError();
-    row.after = *seconds;
-    if (withBefore) {
-      Expected<LoadedModel *> before = originalModel();
-      if (!before)
-        return before.takeError();
-      seconds = time(**before, shape);
-      if (!seconds)
-        return seconds.takeError();
-      row.before = *seconds;
-    }
-    report.latencies.push_back(row);
-    return Error::success();
-  };
-  for (const std::string &text : options.latencyShapes)
-    if (Error error = add(*parseShape("--report-latency", text), true))
-      return error;
-  for (const Condition &condition : options.failIf)
-    if (condition.metric == Metric::Latency)
-      if (Error error = add({condition.batch, condition.sequence}, false))
-        return error;
-  return Error::success();
-}
-
-Expected<double> CostMeter::valueOf(const Condition &condition) {
-  auto known = [](std::optional<double> value) {
-    return value.value_or(std::nan(""));
-  };
-  switch (condition.metric) {
-  case Metric::Size:
-    return double(report.outputBytes);
-  case Metric::Parameters:
-    return double(report.after.parameters);
-  case Metric::Macs:
-    return double(report.after.macsPerToken);
-  case Metric::Latency:
-    for (const LatencyReport &row : report.latencies)
-      if (row.batch == condition.batch && row.sequence == condition.sequence)
-        return row.after;
-    break;
-  case Metric::Cosine:
-    return known(last->cosine());
-  case Metric::MinCosine:
-    return known(last->minCosine());
-  case Metric::Kl:
-    return known(last->kl());
-  case Metric::Top1:
-    return known(last->top1());
-  case Metric::Accuracy:
-  case Metric::F1:
-  case Metric::Matthews:
-  case Metric::Spearman:
-  case Metric::Pearson:
-    if (report.labels)
-      if (auto it = report.labels->after.find(condition.metric);
-          it != report.labels->after.end())
-        return it->second;
-    break;
-  }
-  return makeError(ExitCode::Internal,
-                   "'" + condition.text + "' was not measured");
-}
-
-Error CostMeter::finish(StringRef written) {
-  Stopwatch watch(spent);
-  if (final) {
-    Expected<std::unique_ptr<LoadedModel>> model = LoadedModel::open(written);
-    if (!model) { // no library, or one for another machine
-      llvm::consumeError(model.takeError());
-      model = compileTemporary(*final);
-    }
-    if (!model)
-      return withCode(model.takeError(), ExitCode::Unsupported);
-    result = std::move(*model);
-    if (Error error = measureLabels())
-      return error;
-    if (Error error = measureLatencies())
-      return error;
-  }
-  for (const Condition &condition : options.failIf) {
-    Expected<double> value = valueOf(condition);
-    if (!value)
-      return value.takeError();
-    // What is no number is no good value.
-    bool holds = condition.holds(*value) || std::isnan(*value);
-    report.conditions.push_back({condition, *value, holds});
-  }
-  return Error::success();
-}
-
-Error CostMeter::verdict() const {
-  std::string text;
-  for (const ConditionReport &row : report.conditions)
-    if (row.holds)
-      text += (text.empty() ? "" : "; ") +
-              metricInfo(row.condition.metric).name.str() + " is " +
-              formatMetric(row.condition.metric, row.measured) + " ('" +
-              row.condition.text + "')";
-  if (text.empty())
-    return Error::success();
-  return makeError(ExitCode::LimitMissed, "--fail-if: " + text + "; '" +
-                                              options.output +
-                                              "' was written all the same");
 }
 
 } // namespace plmc

@@ -52,7 +52,8 @@ Error Labels::prepare(ModuleOp module, StringRef option,
                       ArrayRef<Condition> conditions) {
   if (Error error = matchTokenizer(module, Recipe(), tokenizer))
     return error;
-  Expected<LabelledTask> created = LabelledTask::create(module, set, outputs);
+  Expected<LabelledTask> created =
+      LabelledTask::create(module, set, *tokenizer, outputs);
   if (!created)
     return refuse(created.takeError());
   task = std::move(*created);
@@ -85,7 +86,7 @@ Expected<Scores> Labels::score(LoadedModel &model) const {
 LabelsReport Labels::report() const {
   LabelsReport report;
   report.data = set.path;
-  report.texts = set.labels.size();
+  report.texts = set.first.size();
   report.pairs = set.hasPairs();
   report.output = task->outputName().str();
   return report;

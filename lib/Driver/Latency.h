@@ -27,6 +27,11 @@ struct Latency {
 llvm::Expected<Latency> measureLatency(LoadedModel &model, Shape shape,
                                        int threads, double seconds);
 
+/// Milliseconds of a run with one thread while nothing else disturbs it: the
+/// least median of several short times, more of them while runs differ much. A
+/// search compares models that it times minutes apart.
+llvm::Expected<double> measureQuietLatency(LoadedModel &model, Shape shape);
+
 } // namespace plmc
 
 #endif // PLMC_LIB_DRIVER_LATENCY_H

@@ -45,6 +45,8 @@ static constexpr MetricInfo metrics[] = {
     label(Metric::Matthews, "matthews", -1),
     label(Metric::Spearman, "spearman", -1),
     label(Metric::Pearson, "pearson", -1),
+    {Metric::Perplexity, "perplexity", Unit::Number, false, false, true, 1,
+     unlimited},
 };
 
 llvm::ArrayRef<MetricInfo> allMetrics() { return metrics; }
@@ -63,6 +65,11 @@ bool Condition::holds(double measured) const {
     return measured >= value;
   }
   return false;
+}
+
+std::string Condition::shapeText() const {
+  return batch ? "@" + std::to_string(batch) + "x" + std::to_string(sequence)
+               : "";
 }
 
 namespace {

@@ -49,7 +49,8 @@ static bool isOneOf(StringRef name, std::initializer_list<StringRef> known) {
       known, [&](StringRef one) { return name.equals_insensitive(one); });
 }
 
-/// The columns that a line of names tells; nullopt if it is none.
+/// The columns that a line of names tells; nullopt if it is none. A line with a
+/// number is none without the name of the label: it may be one.
 static std::optional<Columns> columnsByName(const Cells &names) {
   Columns columns;
   for (auto [index, cell] : llvm::enumerate(names)) {
@@ -67,13 +68,17 @@ static std::optional<Columns> columnsByName(const Cells &names) {
     else if (isOneOf(name, {"label", "score", "gold_label", "similarity"}))
       set(columns.label);
   }
-  if (!columns.first || !columns.label)
+  bool hasNumber =
+      llvm::any_of(names, [](StringRef cell) { return number(cell); });
+  if (!columns.first || (!columns.label && hasNumber))
     return std::nullopt;
   return columns;
 }
 
 static std::optional<Columns> columnsByPlace(const Cells &cells) {
   size_t count = cells.size();
+  if (count == 1)
+    return Columns{0, std::nullopt, std::nullopt};
   if (count == 2 || count == 3) {
     bool labelLast = number(cells[count - 1]).has_value();
     if (!labelLast && !number(cells[0]))
@@ -105,6 +110,7 @@ Expected<LabelledSet> LabelledSet::parse(StringRef text, StringRef path) {
   };
   text.consume_front("\xef\xbb\xbf");
   std::optional<Columns> columns;
+  bool isPlain = false;
   for (size_t line = 1; !text.empty(); ++line) {
     StringRef row;
     std::tie(row, text) = text.split('\n');
@@ -117,30 +123,36 @@ Expected<LabelledSet> LabelledSet::parse(StringRef text, StringRef path) {
       if (columns)
         continue;
       columns = columnsByPlace(cells);
+      isPlain = cells.size() == 1;
       if (!columns)
         return fail(line,
                     "which cells are the texts and which is the label is not "
                     "clear; begin with a line of names, divided by tabs: "
                     "sentence label, or sentence1 sentence2 score");
     }
-    size_t most = std::max(
-        {*columns->first, *columns->label, columns->second.value_or(0)});
+    // Of plain lines a tab is a blank like others.
+    if (isPlain)
+      cells = {row};
+    size_t most = std::max({*columns->first, columns->label.value_or(0),
+                            columns->second.value_or(0)});
     if (cells.size() <= most)
       return fail(line, "there are " + Twine(cells.size()) +
                             " cells, divided by tabs; at least " +
                             Twine(most + 1) + " are needed");
-    std::optional<double> label = number(cells[*columns->label]);
-    if (!label)
-      return fail(line, "the label '" + cleanText(cells[*columns->label]) +
-                            "' is no number; number the classes 0, 1, ...");
+    if (columns->label) {
+      std::optional<double> label = number(cells[*columns->label]);
+      if (!label)
+        return fail(line, "the label '" + cleanText(cells[*columns->label]) +
+                              "' is no number; number the classes 0, 1, ...");
+      set.labels.push_back(*label);
+    }
     set.first.push_back(cells[*columns->first].str());
     if (columns->second)
       set.second.push_back(cells[*columns->second].str());
-    set.labels.push_back(*label);
     set.lines.push_back(line);
   }
-  if (set.labels.empty())
-    return llvm::createStringError(name + ": there is no labelled text in it");
+  if (set.first.empty())
+    return llvm::createStringError(name + ": there is no text in it");
   return set;
 }
 

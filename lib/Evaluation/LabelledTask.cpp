@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Evaluation/LabelledTask.h"
+#include "LabelledTexts.h"
+#include "plmc/Evaluation/MaskedTokens.h"
 #include "plmc/Inputs/Names.h"
 #include "plmc/Support/Text.h"
 #include <cmath>
@@ -18,6 +20,15 @@ namespace plmc {
 
 using Vectors = std::vector<std::vector<double>>;
 
+namespace {
+
+struct TokenLogits {
+  std::string output;
+  int64_t width;
+};
+
+} // namespace
+
 /// Which output says best what a text means: an embedding that was trained to,
 /// else the mean of tokens; a pooler was trained to classify.
 static int rankOf(OutputMeaning meaning, StringRef name) {
@@ -29,6 +40,7 @@ static int rankOf(OutputMeaning meaning, StringRef name) {
 }
 
 Expected<LabelledTask> LabelledTask::create(ModuleOp module, LabelledSet set,
+                                            const Tokenizer &tokenizer,
                                             ArrayRef<std::string> outputs) {
   auto func = module.lookupSymbol<func::FuncOp>("forward");
   if (!func)
@@ -42,117 +54,87 @@ Expected<LabelledTask> LabelledTask::create(ModuleOp module, LabelledSet set,
   std::string name = cleanText(task.set.path);
   int best = 0;
   bool hasLogits = false;
-  for (unsigned i = 0; i < func.getNumResults(); ++i) {
+  std::optional<TokenLogits> words;
+  for (unsigned i = 0; i < func.getNumResults() && !hasLogits; ++i) {
     auto type = cast<RankedTensorType>(func.getResultTypes()[i]);
     std::string output = plmc::outputName(func, i);
     auto meaning = outputMeaning(output, type, *roles);
     if (!meaning || (!outputs.empty() && !llvm::is_contained(outputs, output)))
       continue;
-    if (*meaning == OutputMeaning::Logits &&
-        !ShapedType::isDynamic(type.getShape().back())) {
-      hasLogits = true;
-      task.classes = type.getShape().back();
-      task.output = output;
-      task.meaning = *meaning;
-      break;
-    }
-    if (int rank = rankOf(*meaning, output); rank > best) {
+    int64_t width = type.getShape().back();
+    bool isStatic = !ShapedType::isDynamic(width);
+    if (*meaning == OutputMeaning::TokenLogits && isStatic && !words)
+      words = TokenLogits{output, width};
+    hasLogits =
+        *meaning == OutputMeaning::Logits && isStatic && task.set.hasLabels();
+    if (int rank = rankOf(*meaning, output); hasLogits || rank > best) {
       best = rank;
       task.output = output;
       task.meaning = *meaning;
+      task.classes = width;
     }
   }
-  if (hasLogits && task.classes == 1) {
+  if (hasLogits)
+    return classify(std::move(task));
+  if (task.set.hasPairs() && task.set.hasLabels() && best) {
+    task.kind = Kind::Similarity;
+    return std::move(task);
+  }
+  // Of other tokens' classes a text tells nothing.
+  if (words && words->width >= int64_t(tokenizer.size())) {
+    task.kind = Kind::Masked;
+    task.output = words->output;
+    task.meaning = OutputMeaning::TokenLogits;
+    task.classes = words->width;
+    return std::move(task);
+  }
+  if (!task.set.hasLabels())
+    return llvm::createStringError(
+        name +
+        ": there are no labels in it, and texts alone are for masked "
+        "language models: " +
+        (words ? "output '" + words->output + "' has " +
+                     std::to_string(words->width) + " columns for the " +
+                     std::to_string(tokenizer.size()) + " ids of the tokenizer"
+               : std::string("this one has no logits of tokens [batch, "
+                             "sequence, vocabulary]")) +
+        "; labels are a cell of each line, divided by a tab");
+  if (!best)
+    return llvm::createStringError(
+        name + ": the model has no output that a label of a text is about: "
+               "logits of a class, an embedding or tokens");
+  return llvm::createStringError(
+      name + ": labels of single texts need a model with logits; this one "
+             "embeds texts: give pairs (sentence1, sentence2, score)");
+}
+
+/// By logits of a text.
+Expected<LabelledTask> LabelledTask::classify(LabelledTask task) {
+  if (task.classes == 1) {
     bool binary = llvm::all_of(task.set.labels,
                                [](double l) { return l == 0 || l == 1; });
     task.kind = binary ? Kind::Sign : Kind::Value;
     return std::move(task);
   }
-  if (hasLogits) {
-    task.kind = Kind::Classes;
-    for (auto [label, line] : llvm::zip(task.set.labels, task.set.lines))
-      if (label < 0 || label >= double(task.classes) ||
-          label != std::floor(label))
-        return llvm::createStringError(
-            name + ":" + Twine(line) + ": the label is " +
-            formatMetric(Metric::Kl, label) + ", output '" + task.output +
-            "' has the classes 0 to " + Twine(task.classes - 1));
-    return std::move(task);
-  }
-  if (!best)
-    return llvm::createStringError(
-        name + ": the model has no output that a label of a text is about: "
-               "logits of a class, an embedding or tokens");
-  if (!task.set.hasPairs())
-    return llvm::createStringError(
-        name + ": labels of single texts need a model with logits; this one "
-               "embeds texts: give pairs (sentence1, sentence2, score)");
-  task.kind = Kind::Similarity;
+  task.kind = Kind::Classes;
+  for (auto [label, line] : llvm::zip(task.set.labels, task.set.lines))
+    if (label < 0 || label >= double(task.classes) ||
+        label != std::floor(label))
+      return llvm::createStringError(
+          cleanText(task.set.path) + ":" + Twine(line) + ": the label is " +
+          formatMetric(Metric::Kl, label) + ", output '" + task.output +
+          "' has the classes 0 to " + Twine(task.classes - 1));
   return std::move(task);
 }
 
 bool LabelledTask::gives(Metric metric) const {
+  if (!metricInfo(metric).needsLabels)
+    return false;
+  if (metric == Metric::Perplexity || kind == Kind::Masked)
+    return metric == Metric::Perplexity && kind == Kind::Masked;
   bool classifies = kind == Kind::Classes || kind == Kind::Sign;
   bool correlation = metric == Metric::Spearman || metric == Metric::Pearson;
-  return metricInfo(metric).needsLabels && classifies != correlation;
-}
-
-/// The most tokens that the model takes, at most 512.
-static int64_t longestLength(const InputRoles &roles) {
-  constexpr int64_t most = 512;
-  if (auto fixed = roles.sequence.constant())
-    return *fixed;
-  auto fits = [&](int64_t length) {
-    std::map<std::string, int64_t> values;
-    for (const std::string &symbol : roles.sequence.symbols())
-      values[symbol] = length;
-    return llvm::all_of(
-        roles.constraints, [&](const InputRoles::Constraint &constraint) {
-          auto value = constraint.expr.evaluate(values);
-          return !value || (constraint.equal ? *value == 0 : *value >= 0);
-        });
-  };
-  int64_t length = most;
-  while (length > 1 && !fits(length))
-    --length;
-  return length;
-}
-
-static Error add(CalibrationSet &ids, Expected<Encoding> encoding) {
-  if (!encoding)
-    return encoding.takeError();
-  ids.rows.push_back(ids.sequences.size());
-  ids.sequences.emplace_back(encoding->ids.begin(), encoding->ids.end());
-  ids.types.emplace_back(encoding->types.begin(), encoding->types.end());
-  return Error::success();
-}
-
-/// A sequence a text; in pairs one for both, or one after the other.
-static Expected<CalibrationSet> encode(const LabelledSet &set, bool apart,
-                                       const Tokenizer &tokenizer,
-                                       int64_t longest) {
-  CalibrationSet ids;
-  EncodeOptions options;
-  options.maxLength = uint32_t(longest);
-  if (uint32_t most = tokenizer.maxLength())
-    options.maxLength = std::min(options.maxLength, most);
-  for (size_t i = 0; i < set.first.size(); ++i) {
-    Error error = set.hasPairs() && !apart
-                      ? add(ids, tokenizer.encodePair(set.first[i],
-                                                      set.second[i], options))
-                      : add(ids, tokenizer.encode(set.first[i], options));
-    if (!error && apart)
-      error = add(ids, tokenizer.encode(set.second[i], options));
-    if (error)
-      return std::move(error);
-    for (size_t at = ids.sequences.size() - (apart ? 2 : 1);
-         at < ids.sequences.size(); ++at)
-      if (ids.sequences[at].empty())
-        return llvm::createStringError(cleanText(set.path) + ":" +
-                                       Twine(set.lines[i]) +
-                                       ": a text without any token");
-  }
-  return ids;
+  return classifies != correlation;
 }
 
 /// What an output says of one sequence.
@@ -207,24 +189,11 @@ Expected<Scores> LabelledTask::judge(const Vectors &answers) const {
                               kind == Kind::Sign ? 2 : classes);
 }
 
-Expected<Scores> LabelledTask::score(LoadedModel &model,
-                                     const Tokenizer &tokenizer) const {
-  int64_t rows = 0;
-  for (const InputRole &role : roles.inputs)
-    if (role.kind == InputRole::Kind::Ids)
-      rows = std::max(rows, role.limit);
-  if (rows > 2 && int64_t(tokenizer.size()) > rows)
-    return llvm::createStringError("the tokenizer has " +
-                                   Twine(tokenizer.size()) +
-                                   " ids, the model's table " + Twine(rows) +
-                                   " rows: it is another model's");
-  auto ids =
-      encode(set, kind == Kind::Similarity, tokenizer, longestLength(roles));
-  if (!ids)
-    return ids.takeError();
-  auto batches = makeTokenBatches(roles, *ids);
-  if (!batches)
-    return batches.takeError();
+/// Runs the batches, and hands what the output gives for each to `take`.
+Error LabelledTask::ask(
+    LoadedModel &model, ArrayRef<TokenBatch> batches,
+    llvm::function_ref<void(const HostTensor &, const TokenBatch &)> take)
+    const {
   auto at = llvm::find_if(model.outputs(), [&](const TensorSignature &one) {
     return one.name == output;
   });
@@ -244,19 +213,66 @@ Expected<Scores> LabelledTask::score(LoadedModel &model,
   auto context = model.createContext(/*threads=*/0);
   if (!context)
     return context.takeError();
-  Vectors answers(ids->sequences.size());
-  for (const TokenBatch &batch : *batches) {
+  for (const TokenBatch &batch : batches) {
     std::vector<HostTensor> inputs;
     for (size_t input : order)
       inputs.push_back(batch.inputs[input]);
     auto outputs = (*context)->run(inputs);
     if (!outputs)
       return outputs.takeError();
-    const HostTensor &tensor = (*outputs)[at - model.outputs().begin()];
-    for (int64_t row = 0; row < batch.used; ++row)
-      answers[batch.sequences[row]] =
-          answer(tensor, row, batch, meaning == OutputMeaning::Tokens);
+    take((*outputs)[at - model.outputs().begin()], batch);
   }
+  return Error::success();
+}
+
+Expected<Scores> LabelledTask::scoreMasked(LoadedModel &model,
+                                           CalibrationSet ids,
+                                           const Tokenizer &tokenizer) const {
+  auto masked = maskTokens(ids, tokenizer);
+  if (!masked)
+    return masked.takeError();
+  std::vector<SmallVector<const MaskedToken *, 8>> bySequence(
+      ids.sequences.size());
+  for (const MaskedToken &token : *masked)
+    bySequence[token.sequence].push_back(&token);
+  // A token gives a number for each of the vocabulary: some 32 MB at once.
+  auto batches = makeTokenBatches(
+      roles, ids, std::clamp<int64_t>((int64_t(8) << 20) / classes, 64, 4096));
+  if (!batches)
+    return batches.takeError();
+  std::vector<double> found(masked->size());
+  Error error = ask(
+      model, *batches, [&](const HostTensor &logits, const TokenBatch &batch) {
+        for (int64_t row = 0; row < batch.used; ++row)
+          for (const MaskedToken *token : bySequence[batch.sequences[row]])
+            found[token - masked->data()] = logProbability(
+                logits, row * batch.length + token->position, token->id);
+      });
+  if (error)
+    return std::move(error);
+  return perplexityScores(found);
+}
+
+Expected<Scores> LabelledTask::score(LoadedModel &model,
+                                     const Tokenizer &tokenizer) const {
+  bool apart = kind == Kind::Similarity || kind == Kind::Masked;
+  auto ids = encodeTexts(set, apart, tokenizer, roles);
+  if (!ids)
+    return ids.takeError();
+  if (kind == Kind::Masked)
+    return scoreMasked(model, std::move(*ids), tokenizer);
+  auto batches = makeTokenBatches(roles, *ids);
+  if (!batches)
+    return batches.takeError();
+  Vectors answers(ids->sequences.size());
+  Error error = ask(
+      model, *batches, [&](const HostTensor &tensor, const TokenBatch &batch) {
+        for (int64_t row = 0; row < batch.used; ++row)
+          answers[batch.sequences[row]] =
+              answer(tensor, row, batch, meaning == OutputMeaning::Tokens);
+      });
+  if (error)
+    return std::move(error);
   return judge(answers);
 }
 

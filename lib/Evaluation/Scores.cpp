@@ -87,4 +87,11 @@ Scores correlationScores(ArrayRef<double> expected, ArrayRef<double> found) {
           {Metric::Pearson, pearson(expected, found)}};
 }
 
+Scores perplexityScores(ArrayRef<double> logProbabilities) {
+  double sum =
+      std::accumulate(logProbabilities.begin(), logProbabilities.end(), 0.0);
+  double value = std::exp(-sum / double(logProbabilities.size()));
+  return {{Metric::Perplexity, std::isnan(value) ? HUGE_VAL : value}};
+}
+
 } // namespace plmc

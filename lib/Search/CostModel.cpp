@@ -161,7 +161,9 @@ int64_t CostModel::bytes(const Plan &plan) const {
 
 /// Every number of bits needs code of its own, which the knapsack cannot know:
 /// it is asked for each set of neighbouring numbers.
-bool CostModel::chooseBits(Plan &plan, int64_t limit) const {
+bool CostModel::chooseBits(
+    Plan &plan, int64_t limit,
+    llvm::function_ref<bool(const Plan &)> allows) const {
   static constexpr int64_t choices[] = {8, 4, 3, 2};
   double left = double(limit) - bytesBeside(plan) - correction(plan);
   std::optional<double> least;
@@ -170,7 +172,8 @@ bool CostModel::chooseBits(Plan &plan, int64_t limit) const {
     for (size_t count = 1; first + count <= std::size(choices); ++count) {
       Plan chosen = plan;
       if (!chooseAmong(chosen, llvm::ArrayRef(choices).slice(first, count),
-                       left - double(count - 1) * bytesOfKind))
+                       left - double(count - 1) * bytesOfKind) ||
+          (allows && !allows(chosen)))
         continue;
       if (double cost = this->cost(chosen); !least || cost < *least) {
         least = cost;

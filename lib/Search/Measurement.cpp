@@ -109,9 +109,15 @@ bool Goal::boundsAnswers() const {
 
 bool Goal::boundsResources() const { return sizeLimit() || boundsWork(); }
 
-static bool isWork(const Condition &c) {
+bool Goal::isWork(const Condition &c) {
   return c.metric == Metric::Latency || c.metric == Metric::Macs ||
          c.metric == Metric::Parameters;
+}
+
+bool Goal::boundsLatency() const {
+  return llvm::any_of(conditions, [](const Condition &c) {
+    return c.metric == Metric::Latency;
+  });
 }
 
 bool Goal::boundsWork() const {
@@ -119,13 +125,6 @@ bool Goal::boundsWork() const {
     if (isWork(c))
       return true;
   return false;
-}
-
-bool Goal::isWorkMet(const Measurement &m) const {
-  for (const Condition &c : conditions)
-    if (isWork(c) && distanceTo(c, m) > 0)
-      return false;
-  return true;
 }
 
 } // namespace plmc

@@ -49,6 +49,20 @@ std::vector<TableChoice> tableChoices(const Inventory &inventory) {
   return result;
 }
 
+std::vector<double> keepChoices(const Inventory &inventory) {
+  if (inventory.feedForwardWidth < 64)
+    return {1};
+  return {1, 0.75, 0.5, 0.4, 0.25};
+}
+
+std::vector<int64_t> dropChoices(const Inventory &inventory) {
+  std::vector<int64_t> result = {0};
+  for (int64_t dropped : {1, 2})
+    if (inventory.layers >= 2 + 2 * dropped)
+      result.push_back(dropped);
+  return result;
+}
+
 Plan basePlan(const Inventory &inventory) {
   Plan plan;
   plan.bits.assign(inventory.groups.size(), 8);
@@ -156,10 +170,24 @@ Recipe planRecipe(const Recipe &base, const Inventory &inventory,
   auto set = [&](RecipeStep &step, StringRef option, std::string value) {
     step.options.push_back({option.str(), {std::move(value)}, false, origin});
   };
-  if (plan.dropped)
-    set(add("drop-layers"), "count", std::to_string(plan.dropped));
-  if (plan.keep < 1)
-    set(add("prune-neurons"), "keep", number(plan.keep, 2));
+  if (plan.dropped) {
+    RecipeStep &drop = add("drop-layers");
+    if (plan.calibrated) {
+      set(drop, "count", std::to_string(plan.dropped));
+    } else {
+      std::vector<std::string> first;
+      for (int64_t layer = 0; layer < plan.dropped; ++layer)
+        first.push_back(std::to_string(layer));
+      drop.options.push_back({"layers", std::move(first), true, origin});
+      set(drop, "fit", "-1");
+    }
+  }
+  if (plan.keep < 1) {
+    RecipeStep &prune = add("prune-neurons");
+    set(prune, "keep", number(plan.keep, 2));
+    if (!plan.calibrated)
+      set(prune, "method", "magnitude");
+  }
   if (plan.table.rank)
     set(add("factorize-embedding"), "rank", std::to_string(plan.table.rank));
   if (plan.table.subVector)

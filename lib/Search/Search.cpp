@@ -7,8 +7,9 @@
 //
 // There are some 10^15 plans for a small encoder, and building one takes a
 // minute. So the search has two stages. The first measures what each choice
-// costs alone, by models that are quick to make (rounded, not calibrated); from
-// these the cost model predicts any plan. The second builds the plan that is
+// costs alone, by models that are quick to make (rounded, not calibrated), and
+// where time is bounded, what it takes; from these CostModel and WorkTable
+// predict any plan. The second builds the plan that is
 // predicted best, corrects the model by what came out, and asks it again: the
 // next plan is another one, since the built one is known and the prediction has
 // changed. It ends when nothing unbuilt is predicted to be better, or by time.
@@ -19,10 +20,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Search/Search.h"
-#include "llvm/ADT/StringSet.h"
-#include <cmath>
+#include "Planner.h"
 #include <limits>
-#include <set>
 
 using llvm::Error;
 using llvm::Expected;
@@ -50,10 +49,15 @@ private:
            bench.seconds() < firstShare * limits.seconds;
   }
   const Measurement *measure(const Plan &plan);
+  /// The base plan, changed; null also where there is no time for it.
+  const Measurement *measureChanged(llvm::function_ref<void(Plan &)> change);
+  void measureWork();
+  void measureTables();
+  void measureUniform(int64_t groupSize);
+  void measureGroups();
   void measureChoices();
+  std::optional<Plan> nextPlan(size_t count, bool &explores) const;
   void build();
-  std::optional<Plan> nextPlan(bool explore);
-  bool fit(Plan &plan) const;
   void findPareto();
   std::optional<double> costLimit() const;
 
@@ -62,22 +66,13 @@ private:
   SearchLimits limits;
   SearchBench &bench;
   SearchResult result;
-  std::optional<CostModel> model;
+  std::optional<Planner> planner;
   llvm::StringSet<> tried;
-  std::set<std::pair<double, int64_t>> builtShapes; // neurons kept, layers gone
-  double mostWork = std::numeric_limits<double>::infinity();
+  std::set<Planner::Shape> builtShapes;
   std::string problem; // of the last plan that could not be built
 };
 
 } // namespace
-
-/// Multiply-accumulates of a token, as far as plans change them.
-static double workOf(const Inventory &inventory, const Plan &plan) {
-  double work = 0;
-  for (size_t i = 0; i < inventory.groups.size(); ++i)
-    work += elementsLeft(inventory, i, plan);
-  return work;
-}
 
 /// Null where the plan cannot be built: it is then out of the search.
 const Measurement *Searcher::measure(const Plan &plan) {
@@ -99,6 +94,9 @@ const Measurement *Searcher::measure(const Plan &plan) {
     if (metricInfo(metric).needsSequences || metricInfo(metric).needsLabels)
       line += ", " + metricInfo(metric).name.str() + " " +
               formatMetric(metric, value);
+  for (auto [shape, value] : last.measurement.latency)
+    line += ", " + formatMetric(Metric::Latency, value) + "@" +
+            std::to_string(shape.first) + "x" + std::to_string(shape.second);
   line += ": " + plan.text(inventory);
   if (result.best + 1 == result.all.size())
     line += goal.isMet(last.measurement) ? " (best so far, fits)"
@@ -123,126 +121,97 @@ std::optional<double> Searcher::costLimit() const {
   return std::isinf(missed) ? 2 * met : (met + missed) / 2;
 }
 
-void Searcher::measureChoices() {
-  Plan base = basePlan(inventory);
-  for (const TableChoice &table : tableChoices(inventory)) {
-    if (table == base.table)
-      continue;
-    if (!mayMeasure())
-      return;
-    Plan plan = base;
-    plan.table = table;
-    if (const Measurement *measured = measure(plan))
-      model->addTable(table, *measured);
-  }
-  for (int64_t bits : {3, 2, 4}) {
-    if (!mayMeasure() || inventory.groups.empty())
-      return;
-    Plan plan = base;
-    plan.bits.assign(plan.bits.size(), bits);
-    if (const Measurement *measured = measure(plan))
-      model->addUniform(bits, *measured);
-  }
+const Measurement *
+Searcher::measureChanged(llvm::function_ref<void(Plan &)> change) {
+  if (!mayMeasure())
+    return nullptr;
+  Plan plan = basePlan(inventory);
+  change(plan);
+  return measure(plan);
+}
+
+/// What neurons and layers take. Shares far apart come first: what lies between
+/// can be told from them.
+void Searcher::measureWork() {
+  std::vector<double> keeps = keepChoices(inventory);
+  llvm::stable_sort(keeps, [](double a, double b) {
+    auto isKey = [](double keep) { return keep == 0.5 || keep == 0.25; };
+    return isKey(a) > isKey(b);
+  });
+  for (double keep : keeps)
+    if (keep < 1)
+      if (auto *m = measureChanged([&](Plan &plan) { plan.keep = keep; }))
+        planner->addNeurons(keep, *m);
+  if (dropChoices(inventory).size() > 1)
+    if (auto *m = measureChanged([&](Plan &plan) { plan.dropped = 1; }))
+      planner->addLayer(*m);
+}
+
+void Searcher::measureTables() {
+  for (const TableChoice &table : tableChoices(inventory))
+    if (!(table == basePlan(inventory).table))
+      if (auto *m = measureChanged([&](Plan &plan) { plan.table = table; }))
+        planner->addTable(table, *m);
+}
+
+void Searcher::measureUniform(int64_t groupSize) {
+  if (inventory.groups.empty())
+    return;
+  for (int64_t bits : {3, 2, 4})
+    if (auto *m = measureChanged([&](Plan &plan) {
+          plan.groupSize = groupSize;
+          plan.bits.assign(plan.bits.size(), bits);
+        }))
+      planner->addUniform(bits, groupSize, *m);
+}
+
+void Searcher::measureGroups() {
   // Of a deep model not every group can be measured; those between are taken to
   // be like the others.
   size_t stride = inventory.groups.size() / 49 + 1;
-  for (size_t i = 0; i < inventory.groups.size(); i += stride) {
-    if (!mayMeasure())
-      return;
-    Plan plan = base;
-    plan.bits[i] = 3;
-    if (const Measurement *measured = measure(plan))
-      model->addGroup(i, *measured);
-  }
+  for (size_t i = 0; i < inventory.groups.size(); i += stride)
+    if (auto *m = measureChanged([&](Plan &plan) { plan.bits[i] = 3; }))
+      planner->addGroup(i, *m);
 }
 
-/// Chooses the plan's bits; false where nothing of its shape fits.
-bool Searcher::fit(Plan &plan) const {
-  if (workOf(inventory, plan) > mostWork)
-    return false;
-  if (std::optional<int64_t> limit = goal.sizeLimit())
-    return model->chooseBits(plan, *limit);
-  std::optional<double> cost = costLimit();
-  if (goal.boundsResources() || !cost)
-    return model->chooseBits(plan, std::numeric_limits<int64_t>::max() / 4);
-  // The fewest bytes at which the loss is still allowed.
-  Plan full = plan;
-  full.bits.assign(plan.bits.size(), 8);
-  double high = double(model->bytes(full)) * 1.01;
-  bool found = false;
-  double low = high / 16;
-  for (int step = 0; step < 8; ++step) {
-    double limit = step ? std::sqrt(low * high) : high;
-    Plan tighter = plan;
-    bool allowed = model->chooseBits(tighter, int64_t(limit)) &&
-                   model->cost(tighter) <= *cost;
-    if (!allowed && step == 0)
-      return false;
-    if (allowed)
-      plan = tighter;
-    (allowed ? high : low) = limit;
-    found |= allowed;
-  }
-  return found;
+void Searcher::measureChoices() {
+  bool timed = planner->isWorkTight();
+  if (timed)
+    measureWork();
+  measureTables();
+  for (int64_t groupSize : groupSizeChoices)
+    if (groupSize == 64 || timed)
+      measureUniform(groupSize);
+  measureGroups();
+  if (timed && !bench.interrupted())
+    for (const WorkTable &table : planner->work())
+      bench.progress(table.text());
 }
 
-/// The unbuilt plan that is predicted best; nullopt where none fits. With
-/// `explore` only of those whose layers and neurons have not been tried.
-std::optional<Plan> Searcher::nextPlan(bool explore) {
-  bool bySize = !goal.boundsResources();
-  std::optional<Plan> best;
-  double bestScore = 0;
-  std::vector<double> keeps = {1};
-  if (inventory.feedForwardWidth >= 64)
-    keeps = {1, 0.75, 0.5, 0.4, 0.25};
-  for (const TableChoice &table : model->tables())
-    for (double keep : keeps)
-      for (int64_t dropped : {0, 1, 2})
-        for (int64_t groupSize : {64, 128, 0}) {
-          if (dropped && inventory.layers < 2 + 2 * dropped)
-            continue;
-          if (explore && builtShapes.count({keep, dropped}))
-            continue;
-          Plan plan = basePlan(inventory);
-          plan.table = table;
-          plan.keep = keep;
-          plan.dropped = dropped;
-          plan.groupSize = groupSize;
-          plan.calibrated = true;
-          // Few bits only add to what the rest costs.
-          if (!bySize && best && model->cost(plan) >= bestScore)
-            continue;
-          if (!fit(plan) || tried.contains(plan.key()))
-            continue;
-          double score =
-              bySize ? double(model->bytes(plan)) : model->cost(plan);
-          if (!best || score < bestScore) {
-            best = plan;
-            bestScore = score;
-          }
-        }
-  return best;
-}
-
-/// The smallest plan there is, for a budget that seems out of reach.
-static Plan smallestPlan(const Inventory &inventory, const CostModel &model) {
-  Plan plan = basePlan(inventory);
-  plan.calibrated = true;
-  plan.groupSize = 128;
-  plan.bits.assign(plan.bits.size(), 2);
-  if (inventory.feedForwardWidth >= 64)
-    plan.keep = 0.25;
-  plan.dropped = inventory.layers >= 6 ? 2 : inventory.layers >= 4;
-  TableChoice best = plan.table;
-  for (const TableChoice &table : model.tables()) {
-    plan.table = table;
-    int64_t bytes = model.bytes(plan);
-    plan.table = best;
-    if (bytes < model.bytes(plan))
-      best = table;
-    plan.table = best;
+/// Nullopt at the end. What neurons and layers cost beside few bits is known
+/// least: the first few plans differ in these, unless one is far from being the
+/// best.
+std::optional<Plan> Searcher::nextPlan(size_t count, bool &explores) const {
+  const MeasuredPlan &best = result.all[result.best];
+  explores = false;
+  if (count > 0 && count < exploring) {
+    std::optional<Plan> plan = planner->best(tried, builtShapes, costLimit());
+    bool far = plan && goal.isMet(best.measurement) &&
+               (goal.boundsResources()
+                    ? planner->cost(*plan) > 1.3 * best.measurement.cost()
+                    : double(planner->bytes(*plan)) >
+                          1.2 * double(best.measurement.fileBytes));
+    explores = plan && !far;
+    if (explores)
+      return plan;
   }
-  return plan;
+  std::optional<Plan> plan = planner->best(tried, {}, costLimit());
+  // One is built in any case.
+  if (plan || count > 0)
+    return plan;
+  bench.progress("no plan is predicted to meet the budget; the closest");
+  plan = planner->closest();
+  return tried.contains(plan->key()) ? std::nullopt : plan;
 }
 
 void Searcher::build() {
@@ -253,37 +222,20 @@ void Searcher::build() {
     if (bench.interrupted() ||
         (count && bench.seconds() + longest > limits.seconds))
       return;
-    const MeasuredPlan &best = result.all[result.best];
-    bool met = goal.isMet(best.measurement);
-    // What neurons and layers cost beside few bits is known least: the first
-    // few plans differ in these, unless one is far from being the best.
-    std::optional<Plan> plan = nextPlan(/*explore=*/count < exploring);
-    bool explores = plan && count > 0 && count < exploring;
-    if (explores && met &&
-        (goal.boundsResources()
-             ? model->cost(*plan) > 1.3 * best.measurement.cost()
-             : double(model->bytes(*plan)) >
-                   1.2 * double(best.measurement.fileBytes))) {
-      explores = false;
-      plan.reset();
-    }
+    bool explores;
+    std::optional<Plan> plan = nextPlan(count, explores);
     if (!plan)
-      plan = nextPlan(/*explore=*/false);
-    if (!plan && count == 0)
-      plan = smallestPlan(inventory, *model);
-    if (!plan || tried.contains(plan->key()))
       return;
-    double predicted = model->cost(*plan);
     // Nothing better is in sight, twice.
+    const Measurement &best = result.all[result.best].measurement;
     bool better = !goal.boundsResources()
-                      ? model->bytes(*plan) < best.measurement.fileBytes
-                      : predicted < best.measurement.cost();
-    idle = better || !met || explores ? 0 : idle + 1;
+                      ? planner->bytes(*plan) < best.fileBytes
+                      : planner->cost(*plan) < best.cost();
+    idle = better || !goal.isMet(best) || explores ? 0 : idle + 1;
     if (idle == 2)
       return;
     bench.progress("next: " + plan->text(inventory) + ", predicted " +
-                   formatMetric(Metric::Size, double(model->bytes(*plan))) +
-                   ", cost " + std::to_string(predicted));
+                   planner->predictionText(*plan));
     double start = bench.seconds();
     const Measurement *measured = measure(*plan);
     longest = std::max(longest, bench.seconds() - start);
@@ -292,9 +244,7 @@ void Searcher::build() {
       continue;
     }
     builtShapes.insert({plan->keep, plan->dropped});
-    if (!goal.isWorkMet(*measured))
-      mostWork = std::min(mostWork, 0.98 * workOf(inventory, *plan));
-    model->addBuilt(*plan, *measured);
+    planner->addBuilt(*plan, *measured);
   }
 }
 
@@ -321,9 +271,7 @@ Expected<SearchResult> Searcher::run() {
   const Measurement *measured = measure(base);
   if (!measured)
     return llvm::createStringError(problem);
-  model.emplace(inventory, *measured);
-  if (!goal.isWorkMet(*measured))
-    mostWork = 0.98 * workOf(inventory, base);
+  planner.emplace(inventory, goal, *measured);
   measureChoices();
   if (!bench.interrupted())
     build();

@@ -13,6 +13,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include <mutex>
+#include <set>
 
 using namespace llvm;
 using namespace plmc::tokenizer;
@@ -138,6 +139,27 @@ std::optional<int32_t> Tokenizer::unknownId() const {
 }
 std::optional<int32_t> Tokenizer::padId() const {
   return optionalId(impl->spec.padId);
+}
+
+std::optional<int32_t> Tokenizer::maskId() const {
+  for (StringRef text : {"[MASK]", "<mask>"})
+    if (std::optional<int32_t> id = lookup(text))
+      return id;
+  return std::nullopt;
+}
+
+Expected<std::vector<int32_t>> Tokenizer::specialIds() const {
+  std::set<int32_t> ids;
+  for (const AddedToken &token : addedTokens())
+    ids.insert(token.id);
+  for (std::optional<int32_t> id : {unknownId(), padId()})
+    if (id)
+      ids.insert(*id);
+  auto around = encodePair("", "");
+  if (!around)
+    return around.takeError();
+  ids.insert(around->ids.begin(), around->ids.end());
+  return std::vector<int32_t>(ids.begin(), ids.end());
 }
 
 StringRef Tokenizer::kind() const {

@@ -64,7 +64,7 @@ plmc::chooseColumns(const Matrix &weight, const Matrix &hessian, int64_t keep,
   std::iota(left.begin(), left.end(), 0);
   std::iota(outputs.begin(), outputs.end(), 0);
   // Of the columns that are left only.
-  Matrix w = weight, h = *inverse;
+  Matrix w = weight, h = std::move(*inverse);
   while (int64_t(left.size()) > keep) {
     int64_t count = std::min<int64_t>(left.size() - keep,
                                       std::max<int64_t>(1, left.size() / 64));

@@ -129,12 +129,8 @@ DropLayers::leastMissed(func::FuncOp func, ArrayRef<plmc::EncoderLayer> all) {
   return chosen;
 }
 
+/// Without data there is no repair, and the layers have to be given.
 llvm::Error DropLayers::runAll(func::FuncOp func) {
-  auto made = plmc::LayerwiseFit::create(func, calibration);
-  if (!made)
-    return made.takeError();
-  plmc::LayerwiseFit &fit = **made;
-  batches = fit.calibration();
   auto all = plmc::findEncoderLayers(func);
   if (!all)
     return all.takeError();
@@ -148,19 +144,29 @@ llvm::Error DropLayers::runAll(func::FuncOp func) {
                                      llvm::Twine(all->size() - 1));
   if (chosen.size() >= all->size())
     return llvm::createStringError("one layer must stay");
+  std::unique_ptr<plmc::LayerwiseFit> fit; // knows the model as it is now
+  if (chosen.empty() || !(this->fit < 0)) {
+    auto made = plmc::LayerwiseFit::create(func, calibration);
+    if (!made)
+      return made.takeError();
+    fit = std::move(*made);
+    batches = fit->calibration();
+  }
   if (chosen.empty()) {
     auto found = leastMissed(func, *all);
     if (!found)
       return found.takeError();
     chosen = *found;
   }
-  fit.int8Inputs = false;
   dropAll(func, *all, chosen);
   for (int64_t layer : chosen)
     plmc::addCounter(getOperation(), getArgument(),
                      "layer " + std::to_string(layer) + " dropped", 1);
-  return fit.run([&](plmc::FitLayer &layer) {
-    return plmc::repair(layer, this->fit, fit.symbolTable());
+  if (this->fit < 0)
+    return llvm::Error::success();
+  fit->int8Inputs = false;
+  return fit->run([&](plmc::FitLayer &layer) {
+    return plmc::repair(layer, this->fit, fit->symbolTable());
   });
 }
 
@@ -179,4 +185,5 @@ void plmc::registerPruningPasses() {
   registerPass([] { return createPruneNeuronsPass(); });
   registerPass([] { return createDropLayersPass(); });
   registerPass([] { return createPruneHeadsPass(); });
+  registerPass([] { return createPruneWidthPass(); });
 }

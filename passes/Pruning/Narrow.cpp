@@ -27,8 +27,8 @@ Matrix plmc::columnsOf(const Matrix &matrix, llvm::ArrayRef<int64_t> columns) {
 }
 
 llvm::Error plmc::keepOutputs(llvm::ArrayRef<plm::LinearOp> ops,
-                              llvm::ArrayRef<int64_t> kept, LayerwiseFit &fit) {
-  SymbolTable &symbols = fit.symbolTable();
+                              llvm::ArrayRef<int64_t> kept,
+                              SymbolTable &symbols) {
   auto weight = weightOf(ops.front(), symbols);
   if (!weight)
     return weight.takeError();
@@ -46,7 +46,15 @@ llvm::Error plmc::keepOutputs(llvm::ArrayRef<plm::LinearOp> ops,
       setBias(op, narrow, symbols);
     }
     setWidth(op.getResult(), kept.size());
-    fit.keepOutputs(op, kept);
   }
+  return llvm::Error::success();
+}
+
+llvm::Error plmc::keepOutputs(llvm::ArrayRef<plm::LinearOp> ops,
+                              llvm::ArrayRef<int64_t> kept, LayerwiseFit &fit) {
+  if (llvm::Error error = keepOutputs(ops, kept, fit.symbolTable()))
+    return error;
+  for (plm::LinearOp op : ops)
+    fit.keepOutputs(op, kept);
   return llvm::Error::success();
 }

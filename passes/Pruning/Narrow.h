@@ -21,6 +21,10 @@ Matrix columnsOf(const Matrix &matrix, llvm::ArrayRef<int64_t> columns);
 /// Of the outputs of these layers, which have one weight, only `kept` stay.
 /// Each has its own bias.
 llvm::Error keepOutputs(llvm::ArrayRef<plm::LinearOp> ops,
+                        llvm::ArrayRef<int64_t> kept,
+                        mlir::SymbolTable &symbols);
+/// The same while layers are fitted, which are then to give no others.
+llvm::Error keepOutputs(llvm::ArrayRef<plm::LinearOp> ops,
                         llvm::ArrayRef<int64_t> kept, LayerwiseFit &fit);
 
 } // namespace plmc

@@ -23,6 +23,9 @@ def PruneNeurons : Pass<"plm-prune-neurons", "mlir::ModuleOp"> {
            "Share of the neurons of each layer that stay">,
     Option<"multiple", "multiple", "int64_t", /*default=*/"32",
            "The number that stays is a multiple of this">,
+    Option<"method", "method", "std::string", /*default=*/"\"fit\"",
+           "fit (as described), or magnitude: those with the smallest weights, "
+           "without data and without repair, which destroys a trained model">,
     Option<"calibration", "calibration", "std::string", /*default=*/"\"\"",
            "An .npz of input_ids and attention_mask">,
     Option<"fit", "fit", "double", /*default=*/"0.1",
@@ -62,6 +65,38 @@ def PruneHeads : Pass<"plm-prune-heads", "mlir::ModuleOp"> {
   let dependentDialects = ["::plmc::plm::PLMDialect"];
 }
 
+def PruneWidth : Pass<"plm-prune-width", "mlir::ModuleOp"> {
+  let summary = "A narrower residual stream, the rest repaired";
+  let description = [{
+    What is added up in front of layer norms is turned to its principal components
+    on calibration data, and only the first of them stay. Linear layers and tables
+    take the turn into their own parameters; a residual behind a norm gets a matrix.
+    All linear layers are then fitted, in the order in which they run, to give what
+    the model gave before. Parts of the stream that would not save parameters so
+    keep their width.
+  }];
+  let options = [
+    Option<"keep", "keep", "double", /*default=*/"0.75",
+           "Share of the columns that stay">,
+    Option<"width", "width", "int64_t", /*default=*/"0",
+           "Instead of `keep`: how many stay; 0: as `keep` says">,
+    Option<"multiple", "multiple", "int64_t", /*default=*/"32",
+           "With `keep`, the number that stays is a multiple of this">,
+    Option<"basis", "basis", "std::string", /*default=*/"\"each\"",
+           "each: every part of the stream has components of its own; shared: all "
+           "have the same">,
+    Option<"allowGrowth", "allow-growth", "bool", /*default=*/"false",
+           "Also parts that take more parameters so; with keep=1 the model stays "
+           "what it was, in other coordinates">,
+    Option<"calibration", "calibration", "std::string", /*default=*/"\"\"",
+           "An .npz of input_ids and attention_mask">,
+    Option<"fit", "fit", "double", /*default=*/"0.1",
+           "Ridge of the repair, in shares of the mean square of an input; "
+           "negative: no repair">
+  ];
+  let dependentDialects = ["::plmc::plm::PLMDialect"];
+}
+
 def DropLayers : Pass<"plm-drop-layers", "mlir::ModuleOp"> {
   let summary = "Drop whole encoder layers, and repair the others";
   let description = [{
@@ -77,7 +112,7 @@ def DropLayers : Pass<"plm-drop-layers", "mlir::ModuleOp"> {
            "An .npz of input_ids and attention_mask">,
     Option<"fit", "fit", "double", /*default=*/"0.1",
            "Ridge of the repair, in shares of the mean square of an input; "
-           "negative: no repair">
+           "negative: no repair, which with `layers` needs no data">
   ];
   let dependentDialects = ["::plmc::plm::PLMDialect"];
 }

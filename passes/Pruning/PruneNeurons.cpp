@@ -12,6 +12,7 @@
 #include "plmc/Calibration/Repair.h"
 #include "plmc/Passes/Pruning.h"
 #include "plmc/Support/Counters.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace plmc::plm;
@@ -41,8 +42,14 @@ struct PruneNeurons : plmc::impl::PruneNeuronsBase<PruneNeurons> {
   void runOnOperation() override;
 
 private:
+  int64_t keptOf(int64_t count) const;
+  llvm::Error narrow(ArrayRef<Neurons> neurons, int64_t count,
+                     ArrayRef<int64_t> kept,
+                     llvm::function_ref<llvm::Error(ArrayRef<LinearOp>)> cut);
   llvm::Error prune(FitLayer &layer, ArrayRef<Neurons> neurons,
                     LayerwiseFit &fit);
+  llvm::Error fitAll(func::FuncOp func, int64_t &pruned);
+  llvm::Error pruneByMagnitude(func::FuncOp func, int64_t &pruned);
   llvm::Error runAll(func::FuncOp func);
 };
 
@@ -66,12 +73,32 @@ SmallVector<Neurons> neuronsOf(ArrayRef<LinearOp> downs, SymbolTable &symbols) {
 
 } // namespace
 
+/// As many of `count` as are to stay.
+int64_t PruneNeurons::keptOf(int64_t count) const {
+  return std::max<int64_t>(
+      multiple, int64_t(std::llround(keep * double(count) / double(multiple))) *
+                    multiple);
+}
+
+/// Makes no more than the neurons `kept` of `count`; `cut` is keepOutputs.
+llvm::Error
+PruneNeurons::narrow(ArrayRef<Neurons> neurons, int64_t count,
+                     ArrayRef<int64_t> kept,
+                     llvm::function_ref<llvm::Error(ArrayRef<LinearOp>)> cut) {
+  SmallVector<LinearOp> ups;
+  for (const Neurons &one : neurons) {
+    ups.push_back(one.up);
+    plmc::setWidth(one.activation->getResult(0), int64_t(kept.size()));
+  }
+  plmc::addCounter(getOperation(), getArgument(), "neurons pruned",
+                   (count - int64_t(kept.size())) * int64_t(neurons.size()));
+  return cut(ups);
+}
+
 llvm::Error PruneNeurons::prune(FitLayer &layer, ArrayRef<Neurons> neurons,
                                 LayerwiseFit &fit) {
   int64_t count = layer.weight.cols();
-  int64_t kept = std::max<int64_t>(
-      multiple, int64_t(std::llround(keep * double(count) / double(multiple))) *
-                    multiple);
+  int64_t kept = keptOf(count);
   SymbolTable &symbols = fit.symbolTable();
   if (kept >= count)
     return plmc::repair(layer, this->fit, symbols);
@@ -87,35 +114,24 @@ llvm::Error PruneNeurons::prune(FitLayer &layer, ArrayRef<Neurons> neurons,
     return choice.takeError();
   Vector bias = layer.bias + plmc::biasChange(layer.weight, choice->weight,
                                               layer.statistics);
-  SmallVector<LinearOp> ups;
-  for (const Neurons &one : neurons) {
-    ups.push_back(one.up);
-    plmc::setWidth(one.activation->getResult(0), kept);
-  }
-  if (llvm::Error error = plmc::keepOutputs(ups, choice->kept, fit))
+  if (llvm::Error error =
+          narrow(neurons, count, choice->kept, [&](ArrayRef<LinearOp> ups) {
+            return plmc::keepOutputs(ups, choice->kept, fit);
+          }))
     return error;
   fit.keepColumns(layer.op.getInput(), choice->kept);
   plmc::setWeight(layer.op, plmc::columnsOf(choice->weight, choice->kept),
                   symbols);
   plmc::setBias(layer.op, bias, symbols);
-  plmc::addCounter(getOperation(), getArgument(), "neurons pruned",
-                   (count - kept) * int64_t(neurons.size()));
   return llvm::Error::success();
 }
 
-llvm::Error PruneNeurons::runAll(func::FuncOp func) {
-  if (!(keep > 0 && keep <= 1))
-    return llvm::createStringError("keep must be above 0 and at most 1");
-  if (multiple < 1)
-    return llvm::createStringError("multiple must be at least 1");
-  if (!(damping > 0))
-    return llvm::createStringError("damping must be above 0");
+llvm::Error PruneNeurons::fitAll(func::FuncOp func, int64_t &pruned) {
   auto fit = LayerwiseFit::create(func, calibration);
   if (!fit)
     return fit.takeError();
   (*fit)->int8Inputs = false;
-  int64_t pruned = 0;
-  llvm::Error error = (*fit)->run([&](FitLayer &layer) -> llvm::Error {
+  return (*fit)->run([&](FitLayer &layer) -> llvm::Error {
     SmallVector<LinearOp> downs{layer.op};
     downs.append(layer.others);
     SmallVector<Neurons> neurons;
@@ -126,13 +142,66 @@ llvm::Error PruneNeurons::runAll(func::FuncOp func) {
                ? plmc::repair(layer, this->fit, (*fit)->symbolTable())
                : prune(layer, neurons, **fit);
   });
-  if (error)
+}
+
+/// Those whose weights, in and out, have the largest norms. What a search needs
+/// to time a shape: no data, and no time.
+llvm::Error PruneNeurons::pruneByMagnitude(func::FuncOp func, int64_t &pruned) {
+  SymbolTable symbols(func->getParentOfType<ModuleOp>());
+  for (ArrayRef<LinearOp> downs : plmc::layersByWeight(func)) {
+    SmallVector<Neurons> neurons = neuronsOf(downs, symbols);
+    if (neurons.empty())
+      continue;
+    auto down = plmc::weightOf(downs.front(), symbols);
+    if (!down)
+      return down.takeError();
+    if (down->size() < LayerwiseFit::leastElements)
+      continue;
+    ++pruned;
+    int64_t count = down->cols(), left = keptOf(count);
+    if (left >= count)
+      continue;
+    auto up = plmc::weightOf(neurons.front().up, symbols);
+    if (!up)
+      return up.takeError();
+    Vector norms =
+        up->rowwise().norm().cwiseProduct(down->colwise().norm().transpose());
+    std::vector<int64_t> kept(count);
+    std::iota(kept.begin(), kept.end(), 0);
+    llvm::stable_sort(
+        kept, [&](int64_t a, int64_t b) { return norms[a] > norms[b]; });
+    kept.resize(left);
+    llvm::sort(kept);
+    if (llvm::Error error =
+            narrow(neurons, count, kept, [&](ArrayRef<LinearOp> ups) {
+              return plmc::keepOutputs(ups, kept, symbols);
+            }))
+      return error;
+    plmc::setWeight(downs.front(), plmc::columnsOf(*down, kept), symbols);
+    plmc::shareWeight(downs.front(), downs.drop_front());
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error PruneNeurons::runAll(func::FuncOp func) {
+  if (!(keep > 0 && keep <= 1))
+    return llvm::createStringError("keep must be above 0 and at most 1");
+  if (multiple < 1)
+    return llvm::createStringError("multiple must be at least 1");
+  if (!(damping > 0))
+    return llvm::createStringError("damping must be above 0");
+  if (method != "fit" && method != "magnitude")
+    return llvm::createStringError("method=" + method.getValue() +
+                                   ": fit and magnitude are known");
+  int64_t pruned = 0;
+  if (llvm::Error error = method == "fit" ? fitAll(func, pruned)
+                                          : pruneByMagnitude(func, pruned))
     return error;
   if (!pruned)
     return llvm::createStringError(
         "the model has no feed-forward layer of linear, activation, linear in "
         "f32, of at least " +
-        llvm::Twine((*fit)->minElements) +
+        llvm::Twine(LayerwiseFit::leastElements) +
         " weights that no other layer reads; prune before weights are "
         "quantized");
   return llvm::Error::success();

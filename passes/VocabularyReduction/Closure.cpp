@@ -1,5 +1,4 @@
-//===- Closure.cpp - Pieces without which texts get lost
-//---------------------===//
+//===- Closure.cpp - Pieces without which texts get lost ------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -13,6 +12,11 @@
 // Where single characters spell all pieces, nothing that was representable gets
 // lost. (Else one case is left: a shorter piece may now end inside of one with
 // such a character.)
+//
+// BPE begins with single characters and only ever joins them, so a character is
+// known or not, whatever else there is. Which piece a character begins as may
+// depend on its place: the last of a word can have a suffix ("e</w>"), the
+// others a prefix. Each of these is a piece of its own, and stays.
 //
 //===----------------------------------------------------------------------===//
 
@@ -43,39 +47,76 @@ static std::vector<StringRef> charactersOf(StringRef text) {
   return result;
 }
 
+namespace {
+
+/// What is written around the text of a piece.
+struct Marks {
+  std::string inside; // in front of pieces that do not begin a word: "##"
+  std::string end;    // behind those that end one: "</w>"
+};
+
+/// A piece without its marks.
+struct MarkedPiece {
+  StringRef text;
+  bool continues, ends;
+
+  MarkedPiece(StringRef piece, const Marks &marks) : text(piece) {
+    auto has = [&](const std::string &mark) {
+      return !mark.empty() && text.size() > mark.size();
+    };
+    continues = has(marks.inside) && text.consume_front(marks.inside);
+    ends = has(marks.end) && text.consume_back(marks.end);
+  }
+};
+
+} // namespace
+
+static std::string textOf(const nlohmann::json &model, const char *key) {
+  auto found = model.find(key);
+  return found != model.end() && found->is_string() ? found->get<std::string>()
+                                                    : "";
+}
+
+/// Whether it has several characters, and each is a piece of its own.
+static bool isSpelled(const MarkedPiece &piece, const Marks &marks,
+                      const Tokenizer &tokenizer) {
+  std::vector<StringRef> characters = charactersOf(piece.text);
+  if (characters.size() < 2)
+    return false;
+  for (size_t i = 0; i < characters.size(); ++i) {
+    bool last = i + 1 == characters.size();
+    if (!tokenizer.lookup((piece.continues || i ? marks.inside : "") +
+                          characters[i].str() +
+                          (piece.ends && last ? marks.end : "")))
+      return false;
+  }
+  return true;
+}
+
 llvm::Expected<Closure> Closure::of(const Tokenizer &tokenizer,
                                     bool asciiOnly) {
   Closure closure;
-  auto special = specialIds(tokenizer);
+  auto special = tokenizer.specialIds();
   if (!special)
     return special.takeError();
   std::set<int32_t> ids(special->begin(), special->end());
   nlohmann::json json = nlohmann::json::parse(tokenizer.json(), nullptr,
                                               /*allow_exceptions=*/false);
   const nlohmann::json &model = json["model"];
-  std::string inside;
-  if (auto prefix = model.find("continuing_subword_prefix");
-      prefix != model.end() && prefix->is_string())
-    inside = prefix->get<std::string>();
+  Marks marks{textOf(model, "continuing_subword_prefix"),
+              textOf(model, "end_of_word_suffix")};
   for (int32_t id = 0; id < int32_t(tokenizer.size()); ++id) {
-    StringRef piece = tokenizer.piece(id), text = piece;
-    bool continues = !inside.empty() && text.size() > inside.size() &&
-                     text.consume_front(inside);
+    StringRef piece = tokenizer.piece(id);
     if (piece.empty())
       continue;
     if (isByte(piece)) {
       ids.insert(id);
       continue;
     }
-    if (asciiOnly && !llvm::isASCII(text))
+    MarkedPiece marked(piece, marks);
+    if (asciiOnly && !llvm::isASCII(marked.text))
       continue;
-    std::vector<StringRef> characters = charactersOf(text);
-    bool spelled = characters.size() > 1;
-    for (size_t i = 0; i < characters.size() && spelled; ++i)
-      spelled =
-          tokenizer.lookup((continues || i ? inside : "") + characters[i].str())
-              .has_value();
-    if (!spelled)
+    if (!isSpelled(marked, marks, tokenizer))
       ids.insert(id);
   }
   if (tokenizer.kind() == "BPE")
@@ -88,8 +129,7 @@ llvm::Expected<Closure> Closure::of(const Tokenizer &tokenizer,
                  merge[1].get_ref<const std::string &>()};
       }
       StringRef right = parts.second;
-      if (!inside.empty())
-        right.consume_front(inside);
+      right.consume_front(marks.inside);
       auto left = tokenizer.lookup(parts.first),
            second = tokenizer.lookup(parts.second),
            result = tokenizer.lookup((parts.first + right).str());

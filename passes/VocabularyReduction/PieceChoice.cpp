@@ -1,5 +1,4 @@
-//===- PieceChoice.cpp - Which pieces stay
-//-----------------------------------===//
+//===- PieceChoice.cpp - Which pieces stay --------------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -12,22 +11,6 @@
 #include <set>
 
 using namespace plmc;
-
-llvm::Expected<std::vector<int32_t>>
-plmc::specialIds(const Tokenizer &tokenizer) {
-  std::set<int32_t> ids;
-  for (const AddedToken &token : tokenizer.addedTokens())
-    ids.insert(token.id);
-  if (auto id = tokenizer.unknownId())
-    ids.insert(*id);
-  if (auto id = tokenizer.padId())
-    ids.insert(*id);
-  auto around = tokenizer.encodePair("", "");
-  if (!around)
-    return around.takeError();
-  ids.insert(around->ids.begin(), around->ids.end());
-  return std::vector<int32_t>(ids.begin(), ids.end());
-}
 
 llvm::Expected<std::vector<int32_t>> plmc::choosePieces(
     llvm::ArrayRef<double> counts, llvm::ArrayRef<int32_t> required,

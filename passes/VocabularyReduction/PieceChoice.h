@@ -12,10 +12,6 @@
 
 namespace plmc {
 
-/// What the tokenizer itself needs: added tokens, the unknown piece, padding,
-/// and what is put around a text. Sorted.
-llvm::Expected<std::vector<int32_t>> specialIds(const Tokenizer &tokenizer);
-
 struct PieceWish {
   int64_t size = 0;     // how many; 0: any number
   int64_t minCount = 0; // used this often; 0: however seldom

@@ -137,7 +137,7 @@ Error ReduceVocabulary::alias() {
         "(prune-outputs), or use method=trim");
   std::vector<int32_t> required;
   if (vocabulary) {
-    auto special = plmc::specialIds(*vocabulary);
+    auto special = vocabulary->specialIds();
     if (!special)
       return special.takeError();
     required = std::move(*special);

@@ -88,8 +88,26 @@ class BudgetTest(unittest.TestCase):
         done = plmc(*self.arguments("latency<10s@2x8", "--resume=" + self.path("state.json"),
                                     seconds=1))
         self.assertEqual(done.returncode, OK, done.stderr)
-        for measured in self.measurements().values():
+        for key, measured in self.measurements().items():
             self.assertGreater(measured["latency"]["2x8"], 0)
+            # Rounded models have all neurons and layers: nothing is to be predicted.
+            if " r " in key:
+                self.assertEqual(key.split()[1:3], ["1.000", "0"])
+
+    def test_latency_out_of_reach(self):
+        """What choices take is measured; then the fastest model is built, and no other."""
+        done = plmc(*self.arguments("latency<1us@2x8", "--resume=" + self.path("state.json"),
+                                    seconds=20))
+        self.assertEqual(done.returncode, LIMIT_MISSED, done.stderr)
+        self.assertTrue(os.path.exists(self.path("out.so")))
+        lines = done.stderr.splitlines()
+        self.assertRegex(lines[-1], "--budget is not met: .* ms for 'latency<1us@2x8'")
+        self.assertEqual(done.stderr.count("--budget is not met"), 1)
+        self.assertRegex(done.stderr, r"s: latency [0-9.e-]+ ms@2x8")
+        self.assertRegex(done.stderr, r"next: .* latency [0-9.e-]+ ms@2x8")
+        self.assertIn("no plan is predicted to meet the budget", done.stderr)
+        built = [key for key in self.measurements() if " g " in key]
+        self.assertEqual(len(built), 1)
 
     def test_contradictions_are_refused(self):
         for budget, words in (("size<1MB, size<2MB", "bound the same"),

@@ -59,7 +59,8 @@ TEST_F(Calibration, Products) {
   ASSERT_TRUE(bool(gemm)) << llvm::toString(gemm.takeError());
   for (auto [rows, columns] : {std::pair(1, 3), {1025, 65}, {1600, 700}}) {
     Matrix a = Matrix::Random(rows, columns), b = Matrix::Random(rows, 17);
-    auto gram = (*gemm)->gram(a), cross = (*gemm)->transposedTimes(a, b),
+    auto gram = (*gemm)->gram(RowSource::of(a)),
+         cross = (*gemm)->transposedTimes(RowSource::of(a), RowSource::of(b)),
          plain = (*gemm)->times(a.transpose(), b);
     ASSERT_TRUE(bool(gram) && bool(cross) && bool(plain));
     EXPECT_LT((*gram - a.transpose() * a).norm(), 1e-4 * gram->norm());
@@ -228,6 +229,27 @@ TEST_F(Calibration, PruneNeurons) {
   EXPECT_GT(cosine(*original, *module), 0.8);
 }
 
+/// Without data: as narrow, and no better than it must be.
+TEST_F(Calibration, PruneNeuronsByMagnitude) {
+  auto original = parse(encoder(2));
+  auto narrow = run("plm-prune-neurons{keep=0.6 method=magnitude}", 2);
+  auto fitted = run("plm-prune-neurons{keep=0.6 calibration=" + file + "}", 2);
+  auto widths = [](mlir::ModuleOp module) {
+    std::vector<int64_t> found;
+    module.walk([&](plm::ActivationOp op) {
+      found.push_back(
+          mlir::cast<mlir::RankedTensorType>(op.getType()).getShape().back());
+    });
+    return found;
+  };
+  EXPECT_EQ(widths(*narrow), (std::vector<int64_t>{64, 64}));
+  EXPECT_EQ(widths(*narrow), widths(*fitted));
+  EXPECT_LT(cosine(*original, *narrow), cosine(*original, *fitted));
+  // The largest ones are left: few are worse.
+  auto fewer = run("plm-prune-neurons{keep=0.3 method=magnitude}", 2);
+  EXPECT_LT(cosine(*original, *fewer), cosine(*original, *narrow));
+}
+
 TEST_F(Calibration, DropLayers) {
   auto original = parse(encoder(3));
   auto layers = findEncoderLayers(forwardOf(*original));
@@ -243,6 +265,8 @@ TEST_F(Calibration, DropLayers) {
   auto unrepaired =
       run("plm-drop-layers{layers=1 fit=-1 calibration=" + file + "}", 3);
   EXPECT_GT(cosine(*original, *repaired), cosine(*original, *unrepaired));
+  auto withoutData = run("plm-drop-layers{layers=1 fit=-1}", 3);
+  EXPECT_EQ(cosine(*withoutData, *unrepaired), 1);
   // What it chooses is no worse than any one that is named.
   auto chosen =
       run("plm-drop-layers{count=1 fit=-1 calibration=" + file + "}", 3);

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Evaluation/LabelledSet.h"
+#include "plmc/Evaluation/MaskedTokens.h"
 #include "plmc/Evaluation/Scores.h"
 #include "gtest/gtest.h"
 #include <cmath>
@@ -50,10 +51,23 @@ TEST(LabelledSet, PlacesTellTheColumns) {
   EXPECT_EQ(sts.labels.front(), 4.75);
 }
 
+TEST(LabelledSet, TextsAlone) {
+  LabelledSet plain = parsed("one two\n\nthree\tfour\r\n");
+  EXPECT_EQ(plain.first, (std::vector<std::string>{"one two", "three\tfour"}));
+  EXPECT_FALSE(plain.hasLabels());
+  EXPECT_EQ(plain.lines, (std::vector<size_t>{1, 3}));
+  LabelledSet named = parsed("id\tSentence\nx\tone two\n");
+  EXPECT_EQ(named.first, std::vector<std::string>{"one two"});
+  EXPECT_FALSE(named.hasLabels());
+  EXPECT_EQ(parsed("text\none\n").first, std::vector<std::string>{"one"});
+  // A text that is also a name, with its label.
+  EXPECT_TRUE(parsed("question\t1\n").hasLabels());
+}
+
 TEST(LabelledSet, SaysWhatIsWrong) {
-  EXPECT_EQ(refused(""), "x.tsv: there is no labelled text in it");
-  EXPECT_EQ(refused("text\tlabel\n"), "x.tsv: there is no labelled text in it");
-  EXPECT_EQ(refused("one two").substr(0, 32),
+  EXPECT_EQ(refused(""), "x.tsv: there is no text in it");
+  EXPECT_EQ(refused("text\tlabel\n"), "x.tsv: there is no text in it");
+  EXPECT_EQ(refused("one\ttwo").substr(0, 32),
             "x.tsv:1: which cells are the tex");
   EXPECT_EQ(refused("text\tlabel\na\n"),
             "x.tsv:2: there are 1 cells, divided by tabs; at least 2 are "
@@ -91,6 +105,80 @@ TEST(Scores, Correlations) {
               4 / 4.5, 1e-9);
   EXPECT_EQ(correlationScores({1, 2}, {3, 3})[Metric::Pearson], 0);
   EXPECT_EQ(correlationScores({1, 2}, {3, NAN})[Metric::Spearman], 0);
+}
+
+TEST(Scores, PerplexityIsTheMeanBranching) {
+  // Told with 1/2, 1/4 and 1/8: as good as a choice among 4.
+  Scores scores =
+      perplexityScores({std::log(0.5), std::log(0.25), std::log(0.125)});
+  EXPECT_NEAR(scores[Metric::Perplexity], 4, 1e-12);
+  EXPECT_EQ(perplexityScores({0, 0})[Metric::Perplexity], 1);
+  EXPECT_TRUE(std::isinf(perplexityScores({0, -HUGE_VAL})[Metric::Perplexity]));
+  EXPECT_TRUE(std::isinf(perplexityScores({0, NAN})[Metric::Perplexity]));
+  // Less is better.
+  EXPECT_FALSE(metricInfo(Metric::Perplexity).higherIsBetter);
+  EXPECT_TRUE(bool(parseBudget("perplexity<9")));
+  EXPECT_NE(llvm::toString(parseBudget("perplexity>9").takeError())
+                .find("asks for a worse model"),
+            std::string::npos);
+  EXPECT_NE(llvm::toString(parseBudget("perplexity<1").takeError())
+                .find("holds for no model"),
+            std::string::npos);
+}
+
+//===----------------------------------------------------------------------===//
+// Hidden tokens
+//===----------------------------------------------------------------------===//
+
+std::unique_ptr<Tokenizer> words(llvm::StringRef mask) {
+  return llvm::cantFail(Tokenizer::fromJson(
+      R"({"added_tokens": [{"id": 1, "content": "[CLS]", "special": true,
+          "single_word": false, "lstrip": false, "rstrip": false,
+          "normalized": false}],
+          "pre_tokenizer": {"type": "Whitespace"},
+          "model": {"type": "WordLevel", "unk_token": "[UNK]", "vocab": {
+            "[UNK]": 0, "[CLS]": 1, ")" +
+          mask.str() + R"(": 2, "a": 3, "b": 4, "c": 5}}})",
+      "words.json"));
+}
+
+TEST(MaskedTokens, TheFourthAndEverySeventhBehind) {
+  auto tokenizer = words("[MASK]");
+  CalibrationSet set;
+  // The special and the unknown one do not count.
+  set.sequences = {
+      {1, 3, 4, 0, 5, 3, 4, 5, 3, 3, 4, 4, 5, 5}, {1, 3, 4, 5}, {3, 3, 4, 5}};
+  auto masked = llvm::cantFail(maskTokens(set, *tokenizer));
+  ASSERT_EQ(masked.size(), 3u);
+  std::vector<int64_t> found;
+  for (const MaskedToken &token : masked)
+    found.insert(found.end(),
+                 {int64_t(token.sequence), token.position, token.id});
+  EXPECT_EQ(found, (std::vector<int64_t>{0, 5, 3, 0, 12, 5, 2, 3, 5}));
+  EXPECT_EQ(set.sequences[0][5], 2);
+  EXPECT_EQ(set.sequences[2], (std::vector<int64_t>{3, 3, 4, 2}));
+  EXPECT_EQ(set.sequences[1], (std::vector<int64_t>{1, 3, 4, 5}));
+}
+
+TEST(MaskedTokens, SaysWhatIsMissing) {
+  CalibrationSet set;
+  set.sequences = {{3, 4, 5}};
+  EXPECT_EQ(llvm::toString(maskTokens(set, *words("[MASK]")).takeError()),
+            "no text has the 4 tokens of which one can be hidden");
+  EXPECT_NE(llvm::toString(maskTokens(set, *words("d")).takeError())
+                .find("no token that hides others"),
+            std::string::npos);
+  EXPECT_EQ(words("<mask>")->maskId(), 2);
+}
+
+TEST(MaskedTokens, LogProbability) {
+  HostTensor logits(DType::F32, {1, 2, 3});
+  const float values[] = {0, 0, 0, 500, 501, float(500 + std::log(2))};
+  llvm::copy(values, logits.as<float>());
+  EXPECT_NEAR(logProbability(logits, 0, 2), -std::log(3), 1e-6);
+  EXPECT_NEAR(logProbability(logits, 1, 1), 1 - std::log(3 + std::exp(1)),
+              1e-4);
+  EXPECT_TRUE(std::isnan(logProbability(logits, 0, 3)));
 }
 
 } // namespace

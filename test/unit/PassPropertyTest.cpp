@@ -80,10 +80,11 @@ std::string randomOptions(llvm::StringRef pass, const RandomEncoder &model,
                 "min-count=3", "min-count=1"});
   if (pass == "plm-drop-layers")
     return one({"count=1", "count=1 fit=-1", "layers=0", "layers=0,1",
-                "count=2", "layers=7"});
+                "count=2", "layers=7", "layers=1 fit=-1"});
   if (pass == "plm-prune-neurons")
     return one({"keep=0.5 multiple=1", "keep=0.5 multiple=8",
-                "keep=0.3 multiple=4 fit=-1", "keep=0.9", "keep=1"});
+                "keep=0.3 multiple=4 fit=-1", "keep=0.9", "keep=1",
+                "keep=0.5 multiple=4 method=magnitude"});
   if (pass == "plm-factorize-embedding")
     return one({"rank=5", "rank=8 weighting=none", "energy=0.9",
                 "rank=4 smoothing=1", "rank=1000",
@@ -106,6 +107,11 @@ std::string randomOptions(llvm::StringRef pass, const RandomEncoder &model,
   if (pass == "plm-prune-heads")
     return one({"keep=0.5", "heads=1", "keep=0.5 allocation=damage fit=-1",
                 "heads=9", "keep=0.75"});
+  if (pass == "plm-prune-width")
+    return "multiple=2 " +
+           one({"keep=0.5", "width=6", "keep=0.7 basis=shared fit=-1",
+                "keep=1 allow-growth=true", "keep=0.4 allow-growth=true",
+                "width=1000"});
   if (pass == "plm-share-layers")
     return one({"", "groups=0-1", "part=attention", "part=ffn method=mean",
                 "count=1 sweeps=1", "groups=0,5"});

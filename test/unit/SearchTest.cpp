@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "plmc/Search/Search.h"
+#include "FakeSearchBench.h"
 #include "plmc/InitAll.h"
 #include "plmc/Search/Knapsack.h"
 #include <cmath>
@@ -13,6 +13,7 @@
 #include <random>
 
 using namespace plmc;
+using namespace plmc::test;
 
 namespace {
 
@@ -105,78 +106,6 @@ TEST(CostModelTest, CostOfCosineIsNoiseOverSignal) {
 //===----------------------------------------------------------------------===//
 // The search, on a model that is made of its own assumptions
 //===----------------------------------------------------------------------===//
-
-Inventory inventoryOf(size_t layers) {
-  Inventory inventory;
-  for (size_t i = 0; i < layers; ++i)
-    for (bool feedForward : {false, true})
-      inventory.groups.push_back({{"w" + std::to_string(2 * i + feedForward)},
-                                  feedForward ? 800000 : 400000,
-                                  feedForward});
-  inventory.feedForwardWidth = 1536;
-  inventory.vocabulary = 30000;
-  inventory.tableWidth = 384;
-  inventory.layers = int64_t(layers);
-  return inventory;
-}
-
-struct FakeBench : SearchBench {
-  const Inventory &inventory;
-  double now = 0;
-  size_t measured = 0, interruptAfter = SIZE_MAX;
-  std::function<bool(const Plan &)> refuses = [](const Plan &) {
-    return false;
-  };
-  explicit FakeBench(const Inventory &inventory) : inventory(inventory) {}
-
-  double costOf(const Plan &plan) const {
-    double cost = 0.001;
-    if (plan.table.subVector)
-      cost += plan.table.subVector == 8 ? 0.2 : 0.02;
-    if (plan.table.rank)
-      cost += 2.0 / double(plan.table.rank);
-    cost += 0.5 * (1 - plan.keep) + 0.2 * double(plan.dropped);
-    for (size_t i = 0; i < plan.bits.size(); ++i)
-      cost += (plan.calibrated ? 0.3 : 1) * (1 + double(i)) * 0.2 *
-              std::pow(4.0, -double(plan.bits[i]));
-    return cost;
-  }
-  int64_t bytesOf(const Plan &plan) const {
-    double bytes = 300e3, table = 30000.0 * 384;
-    if (plan.table.subVector)
-      table = 30000.0 * double(plan.table.rank ? plan.table.rank : 384) /
-              double(plan.table.subVector);
-    bytes += table * double(plan.table.bits) / 8;
-    for (size_t i = 0; i < plan.bits.size(); ++i)
-      bytes += elementsLeft(inventory, i, plan) *
-               (plan.bits[i] == 8
-                    ? 1.0
-                    : double(plan.bits[i]) / 8 +
-                          (plan.groupSize ? 3.0 / double(plan.groupSize) : 0));
-    return int64_t(bytes);
-  }
-  llvm::Expected<Measurement> measure(const Plan &plan) override {
-    now += plan.calibrated ? 40 : 2;
-    if (refuses(plan))
-      return llvm::createStringError("refused");
-    ++measured;
-    Measurement result;
-    result.fileBytes = bytesOf(plan);
-    result.metrics[Metric::Cosine] = 1 / std::sqrt(1 + costOf(plan));
-    double work = 0;
-    for (size_t i = 0; i < plan.bits.size(); ++i)
-      work += elementsLeft(inventory, i, plan);
-    result.latency[{1, 128}] = work * 1e-9;
-    return result;
-  }
-  double seconds() const override { return now; }
-  bool interrupted() const override { return measured >= interruptAfter; }
-  void progress(llvm::StringRef) override {}
-};
-
-Goal goalOf(llvm::StringRef text) {
-  return Goal(llvm::cantFail(parseBudget(text)));
-}
 
 TEST(SearchTest, FindsWhatFitsAndIsGood) {
   Inventory inventory = inventoryOf(6);

@@ -39,6 +39,7 @@ PASSES = [
     ("reduce-vocabulary", ["reduce-vocabulary: { size: 8000, calibration: CALIBRATION }"]),
     ("prune-neurons, half", ["prune-neurons: { keep: 0.5, calibration: CALIBRATION }"]),
     ("prune-heads", ["prune-heads: { calibration: CALIBRATION }"]),
+    ("prune-width", ["prune-width: { calibration: CALIBRATION }"]),
     ("drop-layers, a named one", ["drop-layers: { layers: [2], calibration: CALIBRATION }"]),
     ("drop-layers, a chosen one", ["drop-layers: { count: 1, calibration: CALIBRATION }"]),
     ("share-layers", ["share-layers: { calibration: CALIBRATION }"]),

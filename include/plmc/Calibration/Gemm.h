@@ -9,7 +9,7 @@
 #define PLMC_CALIBRATION_GEMM_H
 
 #include "mlir/IR/MLIRContext.h"
-#include "plmc/Calibration/Matrix.h"
+#include "plmc/Calibration/RowSource.h"
 #include "plmc/Execution/LoadedModel.h"
 
 namespace plmc {
@@ -20,10 +20,11 @@ namespace plmc {
 class Gemm {
 public:
   static llvm::Expected<std::unique_ptr<Gemm>> create(mlir::MLIRContext *);
-  /// a^T b.
-  llvm::Expected<Matrix> transposedTimes(const Matrix &a, const Matrix &b);
+  /// a^T b, of as many rows.
+  llvm::Expected<Matrix> transposedTimes(const RowSource &a,
+                                         const RowSource &b);
   /// a^T a.
-  llvm::Expected<Matrix> gram(const Matrix &a);
+  llvm::Expected<Matrix> gram(const RowSource &a);
   /// a b. Small ones need no code.
   llvm::Expected<Matrix> times(const Matrix &a, const Matrix &b);
 

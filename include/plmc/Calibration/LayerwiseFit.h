@@ -67,7 +67,20 @@ public:
   /// inputs.
   bool int8Inputs = true;
   /// Layers smaller than this are left alone.
-  int64_t minElements = 4096;
+  static constexpr int64_t leastElements = 4096;
+  int64_t minElements = leastElements;
+
+  /// Before `run`: `op`, which a pass has put in, is wanted to give what
+  /// `original`, an op of the function as it was, gave.
+  void standFor(plm::LinearOp op, mlir::Operation *original) {
+    counterpart[op] = counterpart.lookup(original);
+  }
+
+  /// Before `run`: of what `op` (a layer, or the sum that reads one) gave only
+  /// the product with `projection` [width, columns] is wanted.
+  void project(mlir::Operation *op, std::shared_ptr<const Matrix> projection) {
+    projections[op] = std::move(projection);
+  }
 
   /// For `change`: of the outputs of a layer only these are left.
   void keepOutputs(plm::LinearOp op, llvm::ArrayRef<int64_t> columns);
@@ -75,29 +88,30 @@ public:
   /// Of the module. Parameters are to be added by it.
   mlir::SymbolTable &symbolTable() { return *symbols; }
   llvm::ArrayRef<CalibrationBatch> calibration() const { return batches; }
+  Gemm &products() { return *gemm; }
 
 private:
   struct Target {
-    mlir::Value teacher;  // the wanted value, in the original
-    mlir::Value residual; // in the model as it is, or null
+    mlir::Value teacher;      // the wanted value, in the original
+    mlir::Value residual;     // in the model as it is, or null
+    const Matrix *projection; // of the teacher, or null
   };
   /// What the later readers of a weight add to the statistics of the first:
   /// sums over them.
   struct Later {
     Matrix hessian, cross;
-    Matrix difference; // of their weights to the first's; empty: none
   };
   LayerwiseFit() = default;
   Target targetOf(plm::LinearOp op);
-  llvm::Expected<Matrix> wanted(plm::LinearOp op);
+  llvm::Expected<RowSource> wanted(plm::LinearOp op);
   void findLayers();
   /// Visits some layers, in order, with their statistics as they are.
   llvm::Error walk(std::vector<plm::LinearOp> visited,
                    llvm::function_ref<llvm::Error(FitLayer &)> visit);
   llvm::Error fitGroup(llvm::ArrayRef<plm::LinearOp> group,
                        llvm::function_ref<llvm::Error(FitLayer &)> visit);
-  llvm::Error record(const FitLayer &layer);
-  void addLater(FitLayer &layer);
+  llvm::Error record(FitLayer &layer);
+  llvm::Error addLater(FitLayer &layer);
 
   mlir::func::FuncOp func;
   std::optional<mlir::SymbolTable> symbols;
@@ -112,6 +126,7 @@ private:
   std::unique_ptr<Gemm> gemm;
 
   llvm::DenseMap<mlir::Operation *, llvm::SmallVector<int64_t>> outputsKept;
+  llvm::DenseMap<mlir::Operation *, std::shared_ptr<const Matrix>> projections;
   std::vector<plm::LinearOp> layers; // that may change, in order
   std::vector<llvm::SmallVector<plm::LinearOp>> shared;
   /// By layer: the first that has its weight, or itself.

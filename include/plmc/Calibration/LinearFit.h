@@ -26,14 +26,15 @@ struct LinearStatistics {
 
 /// The inputs' part of it, the same for all layers that read one value.
 struct InputStatistics {
-  Matrix centred; // [tokens, K]
+  RowSource centred; // [tokens, K]
   Matrix hessian;
   Vector mean;
 
-  static llvm::Expected<InputStatistics> of(Gemm &gemm, Matrix inputs);
-  /// Of a layer that is wanted to give `wanted` [tokens, N]. What it gives is
-  /// not computed for that: its part of the sums follows from the Hessian.
-  llvm::Expected<LinearStatistics> with(Gemm &gemm, const Matrix &wanted,
+  static llvm::Expected<InputStatistics> of(Gemm &gemm, RowSource inputs);
+  /// Of a layer that is wanted to give `wanted` [tokens, N], but for the
+  /// Hessian. What the layer gives is not computed for that: its part of the
+  /// sums follows from the Hessian.
+  llvm::Expected<LinearStatistics> with(Gemm &gemm, const RowSource &wanted,
                                         const Matrix &weight,
                                         const Vector &bias) const;
 };

@@ -12,6 +12,7 @@
 #include "mlir/IR/SymbolTable.h"
 #include "plmc/Calibration/Matrix.h"
 #include "plmc/Dialect/PLM/PLM.h"
+#include "plmc/Support/HostTensor.h"
 
 namespace plmc {
 
@@ -26,6 +27,13 @@ plm::ParameterOp ownWeight(plm::LinearOp op, mlir::SymbolTable &symbols);
 /// that anything else reads, too, or that are read in two ways.
 std::vector<llvm::SmallVector<plm::LinearOp>>
 layersByWeight(mlir::func::FuncOp func);
+
+/// A value that is made of parameters alone: where it is read it can be made
+/// again.
+bool isMadeOfParameters(mlir::Value value);
+/// Such a value. The bytes of the parameters must be there.
+llvm::Expected<HostTensor> evaluate(mlir::Value value,
+                                    mlir::SymbolTable &symbols);
 
 /// W as [N, K], whichever way it is stored; b, zeros where there is none. The
 /// weight is made of parameters whose bytes are there.

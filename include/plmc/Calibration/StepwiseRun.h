@@ -9,7 +9,7 @@
 #define PLMC_CALIBRATION_STEPWISERUN_H
 
 #include "plmc/Calibration/CalibrationSet.h"
-#include "plmc/Calibration/Matrix.h"
+#include "plmc/Calibration/RowSource.h"
 #include "llvm/ADT/DenseMap.h"
 
 namespace plmc {
@@ -25,7 +25,7 @@ public:
               llvm::ArrayRef<CalibrationBatch> batches);
 
   /// Runs what stands before `op` and has not run. `wanted` values that it
-  /// computes are kept, too, until `release`.
+  /// computes are kept, too, until `release`, as often as they are named.
   llvm::Error advanceTo(mlir::Operation *op,
                         llvm::ArrayRef<mlir::Value> wanted = {});
   void release(mlir::Value value);
@@ -36,24 +36,25 @@ public:
   /// A value that has been computed, [.., width], as [tokens, width]: without
   /// the rows of padding if it has a row for each position.
   llvm::Expected<Matrix> rows(mlir::Value value) const;
+  /// The same, read where the value lies, which must stay as it is.
+  llvm::Expected<RowSource> rowSource(mlir::Value value) const;
 
-  /// The same, and `release`: the value goes as its rows come.
+  /// `rows`, and `release`: the value goes as its rows come.
   llvm::Expected<Matrix> takeRows(mlir::Value value);
 
   /// Parts of little work are interpreted: compiling them would take longer.
   bool interpretSmall = true;
 
 private:
-  llvm::Expected<Matrix> rowsOf(std::vector<HostTensor> &tensors,
-                                bool consume) const;
   bool isSmall(llvm::ArrayRef<mlir::Operation *> ops) const;
   bool isAhead(mlir::Operation *op) const;
+  bool isReadAhead(mlir::Value value) const;
   llvm::DenseSet<mlir::Value> valuesRead() const;
   mlir::func::FuncOp func;
   llvm::ArrayRef<CalibrationBatch> batches;
   mlir::Operation *next; // the first op that has not run
   llvm::DenseMap<mlir::Value, std::vector<HostTensor>> values; // by batch
-  llvm::DenseSet<mlir::Value> kept;
+  llvm::DenseMap<mlir::Value, int> kept; // how often it will be asked for
 };
 
 } // namespace plmc

@@ -37,7 +37,8 @@ enum class Metric {
   F1,
   Matthews,
   Spearman,
-  Pearson
+  Pearson,
+  Perplexity // of hidden tokens
 };
 
 struct MetricInfo {
@@ -62,6 +63,8 @@ struct Condition {
   std::string text;                // as written
 
   bool holds(double measured) const;
+  /// "@1x128"; empty where there is no shape.
+  std::string shapeText() const;
   bool isUpper() const {
     return relation == Relation::Less || relation == Relation::LessEqual;
   }

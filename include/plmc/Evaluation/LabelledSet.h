@@ -14,7 +14,9 @@
 //
 // or, without one, by the place: TEXT LABEL, TEXT TEXT LABEL (the label may
 // come first, if it is the number), or the seven columns of the STS Benchmark.
-// Labels are numbers: of a class, or how alike two texts are.
+// Labels are numbers: of a class, or how alike two texts are. Without a label
+// among the names, or if the first line has no tab, there are texts alone; what
+// is right of them is then in themselves (MaskedTokens.h).
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,10 +33,11 @@ namespace plmc {
 struct LabelledSet {
   std::string path;
   std::vector<std::string> first, second; // second: as many, or none
-  std::vector<double> labels;
-  std::vector<size_t> lines; // of the file, from 1
+  std::vector<double> labels;             // as many, or none
+  std::vector<size_t> lines;              // of the file, from 1
 
   bool hasPairs() const { return !second.empty(); }
+  bool hasLabels() const { return !labels.empty(); }
   /// True if all labels are whole numbers from 0.
   bool hasClasses() const;
 

@@ -12,9 +12,15 @@
 //   logits [batch, 1], other labels        the value: spearman, pearson
 //   embeddings or tokens, pairs of texts   cosine of the two (of the means over
 //                                          tokens): spearman, pearson
+//   token logits over the vocabulary       hidden tokens (MaskedTokens.h):
+//                                          perplexity; labels are not needed
 //
 // Logits come first, if the labels suit them. Two texts go into a model of
-// logits as one sequence, into one of embeddings one by one.
+// logits as one sequence, into the others one by one.
+//
+// Ids of hidden tokens are the tokenizer's, which is the model's as it is now:
+// where rows of a vocabulary were dropped it has the new ids, and where dropped
+// ids were aliased the decoder still has a column for each of the old.
 //
 //===----------------------------------------------------------------------===//
 
@@ -33,9 +39,9 @@ class LabelledTask {
 public:
   /// `module` is recognized. Of its outputs only `outputs` are looked at, or
   /// all if there are none. Errors name what does not fit: no output that the
-  /// labels could be about, a label that is no class.
+  /// labels or texts could be about, a label that is no class.
   static llvm::Expected<LabelledTask>
-  create(mlir::ModuleOp module, LabelledSet set,
+  create(mlir::ModuleOp module, LabelledSet set, const Tokenizer &tokenizer,
          llvm::ArrayRef<std::string> outputs = {});
 
   /// Of the module, compiled, or of what was made of it. The tokenizer is the
@@ -50,15 +56,22 @@ public:
   llvm::StringRef outputName() const { return output; }
 
 private:
-  enum class Kind { Classes, Sign, Value, Similarity };
+  enum class Kind { Classes, Sign, Value, Similarity, Masked };
+  static llvm::Expected<LabelledTask> classify(LabelledTask task);
   llvm::Expected<Scores> judge(const std::vector<std::vector<double>> &) const;
+  llvm::Expected<Scores> scoreMasked(LoadedModel &model, CalibrationSet ids,
+                                     const Tokenizer &tokenizer) const;
+  llvm::Error
+  ask(LoadedModel &model, llvm::ArrayRef<TokenBatch> batches,
+      llvm::function_ref<void(const HostTensor &, const TokenBatch &)> take)
+      const;
 
   LabelledSet set;
   InputRoles roles;
   Kind kind = Kind::Similarity;
   std::string output;
   OutputMeaning meaning = OutputMeaning::Tokens;
-  int64_t classes = 0;
+  int64_t classes = 0; // or words
 };
 
 } // namespace plmc

@@ -27,6 +27,10 @@ Scores classificationScores(llvm::ArrayRef<int64_t> expected,
 Scores correlationScores(llvm::ArrayRef<double> expected,
                          llvm::ArrayRef<double> found);
 
+/// exp of the mean negative logarithm of probabilities; infinite where one of
+/// them is no number or 0.
+Scores perplexityScores(llvm::ArrayRef<double> logProbabilities);
+
 } // namespace plmc
 
 #endif // PLMC_EVALUATION_SCORES_H

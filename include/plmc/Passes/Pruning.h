@@ -13,10 +13,11 @@
 
 namespace plmc {
 
-/// plm-prune-neurons, plm-prune-heads and plm-drop-layers, with their options
-/// at their defaults.
+/// plm-prune-neurons, plm-prune-heads, plm-prune-width and plm-drop-layers,
+/// with their options at their defaults.
 std::unique_ptr<mlir::Pass> createPruneNeuronsPass();
 std::unique_ptr<mlir::Pass> createPruneHeadsPass();
+std::unique_ptr<mlir::Pass> createPruneWidthPass();
 std::unique_ptr<mlir::Pass> createDropLayersPass();
 void registerPruningPasses();
 

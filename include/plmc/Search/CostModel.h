@@ -22,6 +22,7 @@
 
 #include "plmc/Search/Measurement.h"
 #include "plmc/Search/Plan.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include <array>
 
 namespace plmc {
@@ -45,8 +46,10 @@ public:
   int64_t bytes(const Plan &plan) const;
 
   /// The plan's bits chosen anew for at most this many bytes; false where even
-  /// the least bits are too many.
-  bool chooseBits(Plan &plan, int64_t limit) const;
+  /// the least bits are too many. With `allows` the best of those that it
+  /// allows: of each set of numbers of bits it is asked once.
+  bool chooseBits(Plan &plan, int64_t limit,
+                  llvm::function_ref<bool(const Plan &)> allows = {}) const;
 
 private:
   enum Part { Table, Neurons, Layers, Bits4, Bits3, Bits2, numParts };

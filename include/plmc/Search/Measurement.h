@@ -51,9 +51,10 @@ public:
   std::optional<double> costLimit() const;  // of cosine or kl
   bool boundsAnswers() const;               // to labelled texts
   bool boundsResources() const;
-  /// Bounds that more neurons and layers make worse.
+  /// A bound that more neurons and layers make worse.
+  static bool isWork(const Condition &condition);
   bool boundsWork() const;
-  bool isWorkMet(const Measurement &measurement) const;
+  bool boundsLatency() const;
 
   llvm::ArrayRef<Condition> all() const { return conditions; }
 

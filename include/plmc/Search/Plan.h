@@ -29,13 +29,19 @@ struct TableChoice {
 /// What can be chosen for a model of this size, the dearest first.
 std::vector<TableChoice> tableChoices(const Inventory &inventory);
 
+/// Shares of the neurons and numbers of dropped layers, the most work first.
+std::vector<double> keepChoices(const Inventory &inventory);
+std::vector<int64_t> dropChoices(const Inventory &inventory);
+/// Weights that share a scale; 0: all of a row. The most scales first.
+inline constexpr int64_t groupSizeChoices[] = {64, 128, 0};
+
 struct Plan {
   TableChoice table;
   double keep = 1;           // share of the neurons
   int64_t dropped = 0;       // layers
   int64_t groupSize = 64;    // weights that share a scale, below 8 bits
   std::vector<int64_t> bits; // of each group of the inventory: 8, 4, 3, 2
-  bool calibrated = true;    // else rounded to nearest: cheap, and worse
+  bool calibrated = true;    // else cut and rounded without data: cheap, bad
 
   /// The same for the same model only.
   std::string key() const;

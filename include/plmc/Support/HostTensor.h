@@ -47,6 +47,12 @@ struct HostTensor {
   std::vector<char> data;
 
   HostTensor() = default;
+  HostTensor(const HostTensor &) = default;
+  HostTensor &operator=(const HostTensor &) = default;
+  // Said to be noexcept, which SmallVector's are not: else a vector that grows
+  // copies all tensors that it has.
+  HostTensor(HostTensor &&) noexcept = default;
+  HostTensor &operator=(HostTensor &&) noexcept = default;
   /// Zero-filled.
   HostTensor(DType dtype, llvm::ArrayRef<int64_t> shape);
 

@@ -70,6 +70,11 @@ public:
   llvm::ArrayRef<AddedToken> addedTokens() const;
   std::optional<int32_t> unknownId() const;
   std::optional<int32_t> padId() const;
+  /// [MASK] or <mask>.
+  std::optional<int32_t> maskId() const;
+  /// What the tokenizer itself needs: added tokens, the unknown piece, padding,
+  /// and what is put around a text. Sorted.
+  llvm::Expected<std::vector<int32_t>> specialIds() const;
   /// "WordPiece", "Unigram", "BPE" or "WordLevel".
   llvm::StringRef kind() const;
   /// Of the pieces in the order of their ids: 16 hexadecimal digits of SHA-256.

@@ -7,6 +7,7 @@
 
 #include "ExternalData.h"
 #include "Diagnostics.h"
+#include "plmc/Support/MappedFiles.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
@@ -29,7 +30,7 @@ Expected<SharedBuffer> mapFile(StringRef path) {
                                       /*RequiresNullTerminator=*/false);
   if (!buffer)
     return createStringError(buffer.getError(), buffer.getError().message());
-  return SharedBuffer(std::move(*buffer));
+  return shareFile(std::move(*buffer));
 }
 
 ExternalData::ExternalData(StringRef modelPath)
