@@ -210,13 +210,14 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
           if (!spec.residual || activate)
             arguments[3] = b.nullPointer();
           arguments.push_back(b.c(spec.n * 4));
-          auto tile = [&](int64_t rows) {
-            b.ifThen(b.eq(height, b.c(rows)),
-                     [&] { b.call(tiles[rows], arguments); });
-          };
-          tile(tileRows); // most are
-          for (int64_t rows = 1; rows < tileRows; ++rows)
-            tile(rows);
+          b.ifThenElse(
+              b.eq(height, b.c(tileRows)), // most are
+              [&] { b.call(tiles[tileRows], arguments); },
+              [&] {
+                for (int64_t rows = 1; rows < tileRows; ++rows)
+                  b.ifThen(b.eq(height, b.c(rows)),
+                           [&] { b.call(tiles[rows], arguments); });
+              });
           if (activate)
             b.call(activate, {yAt, residualAt, height});
         });
@@ -226,7 +227,8 @@ func::FuncOp plmc::buildLinear(KernelBuilder &b, ModuleOp module,
       if (!wholeTiles)
         return runTiles(last, activateLast, amxLast);
       b.ifThenElse(
-          b.lt(t, b.c(wholeTiles)), [&] { runTiles(whole, activateWhole, amxWhole); },
+          b.lt(t, b.c(wholeTiles)),
+          [&] { runTiles(whole, activateWhole, amxWhole); },
           [&] { runTiles(last, activateLast, amxLast); });
     });
   });

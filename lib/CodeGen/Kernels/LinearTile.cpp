@@ -164,19 +164,17 @@ static SmallVector<Value> emitDot(KernelBuilder &b, const LinearSpec &spec,
 /// What its code depends on.
 static std::string tileName(const LinearSpec &spec, int64_t rows, int64_t valid,
                             int64_t width) {
-  std::string name =
-      llvm::formatv("linear_{0}{1}_p{2}{3}{4}_m{5}", spec.k,
-                    spec.dot ? spec.dot->name() : spec.weight.name(),
-                    spec.panelWidth, spec.bias ? "_bias" : "",
-                    spec.prefetch ? "_far" : "", rows);
+  std::string name = llvm::formatv(
+      "linear_{0}{1}_p{2}{3}{4}_m{5}", spec.k,
+      spec.dot ? spec.dot->name() : spec.weight.name(), spec.panelWidth,
+      spec.bias ? "_bias" : "", spec.prefetch ? "_far" : "", rows);
   return valid < width ? name + "_of" + std::to_string(valid) : name;
 }
 
 func::FuncOp plmc::linearTile(KernelBuilder &b, ModuleOp module,
                               const LinearSpec &spec, int64_t rows,
                               int64_t valid) {
-  std::string name =
-      tileName(spec, rows, valid, spec.tileColumns(b.target));
+  std::string name = tileName(spec, rows, valid, spec.tileColumns(b.target));
   if (auto known = module.lookupSymbol<func::FuncOp>(name))
     return known;
   SmallVector<Type> types(spec.hasScales() ? 7 : 5, b.ptr);
