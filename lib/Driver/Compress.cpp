@@ -7,16 +7,18 @@
 
 #include "plmc/Driver/Compress.h"
 #include "Budget.h"
+#include "BuildRecord.h"
 #include "ChooseRecipe.h"
+#include "CompressChecks.h"
 #include "CostMeter.h"
 #include "Import.h"
 #include "Output.h"
 #include "Pipeline.h"
 #include "RunSteps.h"
+#include "VerifyWritten.h"
 #include "Vocabulary.h"
 #include "plmc/Analysis/NonFinite.h"
 #include "plmc/Dialect/PLM/PLM.h"
-#include "plmc/Driver/Verify.h"
 #include "plmc/Driver/Version.h"
 #include "plmc/Export/ONNX.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
@@ -24,11 +26,9 @@
 #include "plmc/Support/TemporaryFile.h"
 #include "plmc/Support/Text.h"
 #include "plmc/Tokenizer/Tokenizer.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include <chrono>
-#include <nlohmann/json.hpp>
 
 using namespace mlir;
 using llvm::Error;
@@ -49,24 +49,18 @@ public:
   Error run();
 
 private:
-  Error checkOptions();
   Error choosePipeline();
   Error showPipeline();
   Error searchRecipe();
   Error import();
   Error checkTokenizer();
-  Error checkOutputNames();
-  Error checkWeights();
   Error transform();
-  Error checkSize();
   Error emit();
   Error emitAs(OutputKind kind);
   std::vector<std::string> outputFiles() const;
   Error chooseWritten();
   Error verifyResult();
   std::string recipeText() const;
-  std::string buildRecord(const Recipe &recipe,
-                          const ModelSummary &after) const;
   CompileOptions libraryOptions(const Recipe &recipe,
                                 const ModelSummary &after) const;
   Error finish();
@@ -93,43 +87,6 @@ private:
 };
 
 } // namespace
-
-Error Compression::checkOptions() {
-  bool onlyPrints = (options.printPipeline || !options.printRecipe.empty()) &&
-                    options.output.empty();
-  if (!onlyPrints)
-    if (Error error = checkWritable("-o", options.output, {options.input}))
-      return error;
-  if (!options.output.empty() || !options.emit.empty()) {
-    llvm::Expected<OutputFormat> chosen =
-        chooseFormat(options.emit, options.output);
-    if (!chosen)
-      return chosen.takeError();
-    format = *chosen;
-  }
-  if (options.target != "x86")
-    return makeError(ExitCode::Usage,
-                     "--target=" + options.target + ": known is x86");
-  if (Error error = checkCpuName(options.cpu))
-    return makeError(ExitCode::Usage, llvm::toString(std::move(error)));
-  if (options.verifyCases && format != OutputFormat::SharedLibrary &&
-      format != OutputFormat::ONNX)
-    return makeError(ExitCode::Usage,
-                     "--verify runs what was written: emit .so or .onnx");
-  if (onlyPrints)
-    return Error::success();
-  if (Error error = checkModelPath(options.input))
-    return error;
-  if (!options.printRecipe.empty() && options.printRecipe != "-")
-    if (Error error = checkWritable("--print-recipe", options.printRecipe,
-                                    {options.input, options.output}))
-      return error;
-  for (const std::string &path : options.reportPaths)
-    if (Error error =
-            checkWritable("--report", path, {options.input, options.output}))
-      return error;
-  return Error::success();
-}
 
 Error Compression::checkTokenizer() {
   if (options.tokenizer.empty())
@@ -165,77 +122,9 @@ Error Compression::import() {
     printWarningLine(options.input + ": " + text);
   }
   releaseMemory(); // all weights have been read, and few are read next
-  if (Error error = checkWeights())
+  if (Error error = checkWeights(*module, options, format))
     return error;
-  return checkOutputNames();
-}
-
-/// IR that was printed without its weights can be looked at, not compiled.
-Error Compression::checkWeights() {
-  if (format == OutputFormat::MLIR || options.output.empty())
-    return Error::success();
-  for (auto parameter : module->getOps<plm::ParameterOp>())
-    if (isa<DenseResourceElementsAttr>(parameter.getValue()) &&
-        !parameter.getBytes())
-      return makeError(ExitCode::BadInput,
-                       options.input + ": parameter @" +
-                           parameter.getSymName() +
-                           " has no value; print the IR with its weights: "
-                           "--elide-weights=false");
-  return Error::success();
-}
-
-/// Before the pass does: a name that is not there is the user's slip, not a
-/// failed pass.
-Error Compression::checkOutputNames() {
-  auto func = module->lookupSymbol<func::FuncOp>("forward");
-  llvm::StringSet<> known;
-  std::string list;
-  for (unsigned i = 0; i < func.getNumResults(); ++i) {
-    std::string name = outputName(func, i);
-    known.insert(name);
-    list += (list.empty() ? "" : ", ") + name;
-  }
-  for (const std::string &name : options.outputs)
-    if (!known.contains(name))
-      return makeError(ExitCode::Usage, "--outputs: the model has no output '" +
-                                            name + "'; it has: " + list);
-  return Error::success();
-}
-
-/// Code generation takes far more memory than the file that asks for it: bounds
-/// that no encoder comes near keep it below a few hundred MB (weights aside).
-Error Compression::checkSize() {
-  if (format == OutputFormat::MLIR || format == OutputFormat::ONNX)
-    return Error::success();
-  auto check = [&](int64_t number, int64_t most, const Twine &what,
-                   const Twine &remedy) -> Error {
-    if (number <= most)
-      return Error::success();
-    return makeError(ExitCode::Unsupported,
-                     options.input + ": the model has " + Twine(number) + what +
-                         ", a library can have " + Twine(most) + "; " + remedy);
-  };
-  // An operation costs 2 ms and 20 KB. An encoder layer has 8, and 100 if
-  // nothing of it is recognised.
-  if (Error error = check(report.after.operations, 1 << 13,
-                          " operations after all passes",
-                          "export fewer layers, or emit .mlir or .onnx"))
-    return error;
-  llvm::Expected<func::FuncOp> func = forwardFunction(*module);
-  if (!func)
-    return func.takeError();
-  if (Error error =
-          check(func->getNumArguments() + func->getNumResults(), 1024,
-                " inputs and outputs", "keep fewer outputs (--outputs)"))
-    return error;
-  // The importer splits longer ones.
-  int64_t longest = 0;
-  module->walk([&](plm::ConcatOp op) {
-    longest = std::max<int64_t>(longest, op->getNumOperands());
-  });
-  return check(longest, 256, " operands in one plm.concat",
-               "concatenate in several steps");
+  return checkOutputNames(*module, options);
 }
 
 Error Compression::transform() {
@@ -256,44 +145,13 @@ Error Compression::transform() {
   report.after = summarizeModel(*module);
   for (const UnrecognizedOp &op : findUnrecognized(*module))
     report.unrecognized.push_back({op.node, op.op, op.reason});
-  if (Error error = checkSize())
+  if (Error error =
+          checkSize(*module, report.after.operations, options, format))
     return error;
   if (Error error = matchTokenizer(*module, recipe, tokenizer))
     return error;
   return passes->run(
       [&](OpPassManager &pm) { buildLowering(pm, options, format); });
-}
-
-/// No time and no host name: the same inputs give the same bytes.
-std::string Compression::buildRecord(const Recipe &recipe,
-                                     const ModelSummary &after) const {
-  nlohmann::ordered_json record;
-  record["plmc"] = report.version;
-  record["input"] =
-      llvm::sys::path::filename(StringRef(options.input).rtrim('/')).str();
-  record["inputBytes"] = report.inputBytes;
-  record["target"] = options.target;
-  record["padding"] = options.computePadding ? "compute" : "skip";
-  Recipe shown = withoutFolders(recipe);
-  record["recipe"] = nlohmann::ordered_json::parse(recipeToJSON(shown), nullptr,
-                                                   /*allow_exceptions=*/false);
-  record["pipeline"] =
-      llvm::cantFail(pipelineText(shown, options, format, context.get()));
-  if (tokenizer)
-    record["tokenizer"] = {{"file", llvm::sys::path::filename(
-                                        StringRef(options.tokenizer).rtrim('/'))
-                                        .str()},
-                           {"kind", tokenizer->kind().str()},
-                           {"ids", tokenizer->size()},
-                           {"vocabulary", tokenizer->vocabularyHash()},
-                           {"maxLength", tokenizer->maxLength()},
-                           {"bytes", tokenizer->image().size()}};
-  if (std::string hash = vocabularyHash(*module); !hash.empty())
-    record["vocabulary"] = hash;
-  record["parameters"] = after.parameters;
-  record["family"] = after.family;
-  return record.dump(-1, ' ', false,
-                     nlohmann::ordered_json::error_handler_t::replace);
 }
 
 /// emitLibrary says "internal: ..." or gives a system's error code where
@@ -314,7 +172,8 @@ static Error emissionError(Error error) {
 CompileOptions Compression::libraryOptions(const Recipe &recipe,
                                            const ModelSummary &after) const {
   CompileOptions compile = compileOptions(options);
-  compile.buildRecord = buildRecord(recipe, after);
+  compile.buildRecord =
+      buildRecord(*module, recipe, after, tokenizer.get(), options, format);
   if (tokenizer) {
     compile.tokenizer = tokenizer->image();
     compile.tokenizerIds = int64_t(tokenizer->size());
@@ -387,43 +246,13 @@ Error Compression::chooseWritten() {
   return Error::success();
 }
 
+/// Puts what was written into its place if it computes what it should.
 Error Compression::verifyResult() {
   ProvisionalFiles provisional(outputFiles());
   progress.show("plmc: verifying");
   Clock::time_point verifyStart = Clock::now();
-  VerifyOptions verifyOptions;
-  verifyOptions.randomCases = *options.verifyCases;
-  OwningOpRef<ModuleOp> reference = std::move(compressed);
-  if (!reference) {
-    llvm::Expected<OwningOpRef<ModuleOp>> imported =
-        importModel(options.input, context.get());
-    if (!imported)
-      return imported.takeError();
-    reference = std::move(*imported);
-  }
-  llvm::Expected<func::FuncOp> func = forwardFunction(*reference);
-  if (!func)
-    return func.takeError();
-  OwningOpRef<ModuleOp> again;
-  if (format == OutputFormat::ONNX) {
-    llvm::Expected<OwningOpRef<ModuleOp>> imported =
-        importModel(written, context.get());
-    if (!imported)
-      return imported.takeError();
-    again = std::move(*imported);
-  }
-  llvm::Expected<Candidate> candidate =
-      again ? modelCandidate(*again)
-            : libraryCandidate(written, verifyOptions.threads);
-  if (!candidate) {
-    // Name the file that the user asked for.
-    std::string message = llvm::toString(candidate.takeError());
-    if (size_t at = message.find(written); at != std::string::npos)
-      message.replace(at, written.size(), options.output);
-    return makeError(ExitCode::BadInput, "--verify: " + message);
-  }
-  llvm::Expected<VerifyResult> result =
-      verify(*func, *candidate, verifyOptions);
+  llvm::Expected<VerifyResult> result = verifyWritten(
+      std::move(compressed), written, options, format, context.get());
   if (!result)
     return result.takeError();
   report.verification = result->summary;
@@ -550,7 +379,7 @@ Error Compression::finish() {
 }
 
 Error Compression::run() {
-  if (Error error = checkOptions())
+  if (Error error = checkCompressOptions(options, format))
     return error;
   context = makeContext();
   report.version = versionText().str();

@@ -228,8 +228,9 @@ llvm::Error StreamTurn::turnNorm(LayerNormOp norm, const Matrix &basis) {
     setWeight(linear, *weight * matrix, symbols);
   }
   double full = double(basis.rows()), columns = double(basis.cols());
-  double kept = (basis.transpose() * data.moments * basis).trace() /
-                double(data.moments.trace());
+  double all = data.moments.trace(), kept = 1;
+  if (all > 0) // rows that are constant leave nothing
+    kept = (basis.transpose() * data.moments * basis).trace() / all;
   // n in the new coordinates: a row is shorter by what is cut, on average.
   double scale = kept * full / columns;
   OpBuilder builder(norm);
