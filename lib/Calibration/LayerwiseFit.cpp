@@ -171,11 +171,30 @@ LayerwiseFit::fitGroup(ArrayRef<plm::LinearOp> group,
     // What `visit` does takes memory, too.
     layer.statistics.hessian =
         op == group.back() ? std::move(ofInputs->hessian) : ofInputs->hessian;
+    auto get = op.getWeight().getDefiningOp<plm::GetParameterOp>();
     releaseMemory();
     if (llvm::Error error = visit(layer))
       return error;
+    if (get)
+      discardIfNew(get);
   }
   return llvm::Error::success();
+}
+
+/// A weight that the pass itself has made, and has replaced now, would be in
+/// memory to the end.
+void LayerwiseFit::discardIfNew(plm::GetParameterOp get) {
+  if (!get->use_empty() ||
+      SymbolTable::lookupSymbolIn(*original, get.getParameterAttr()))
+    return;
+  auto parameter = symbols->lookup<plm::ParameterOp>(get.getParameter());
+  get->erase();
+  if (!SymbolTable::symbolKnownUseEmpty(parameter, symbols->getOp()))
+    return;
+  auto values = dyn_cast<DenseResourceElementsAttr>(parameter.getValue());
+  symbols->erase(parameter);
+  if (values)
+    values.getRawHandle().getResource()->setBlob(AsmResourceBlob());
 }
 
 void LayerwiseFit::keepOutputs(plm::LinearOp op, ArrayRef<int64_t> columns) {

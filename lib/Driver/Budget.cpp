@@ -74,9 +74,8 @@ static std::string subjectOf(const Recipe &base,
             path, /*IsText=*/false, /*RequiresNullTerminator=*/false))
       text += std::to_string(llvm::xxh3_64bits((*file)->getBuffer())) + " ";
   for (const Condition &condition : options.budget)
-    if (condition.metric == Metric::Latency)
-      text += std::to_string(condition.batch) + "x" +
-              std::to_string(condition.sequence) + " ";
+    if (const MetricInfo &info = metricInfo(condition.metric); info.hasShape)
+      text += info.name.str() + condition.shapeText() + " ";
   return text + printRecipe(base);
 }
 

@@ -7,6 +7,7 @@
 
 #include "BudgetBench.h"
 #include "Latency.h"
+#include "Memory.h"
 #include "Output.h"
 #include "mlir/Pass/PassManager.h"
 #include "plmc/Evaluation/TemporaryModel.h"
@@ -129,15 +130,20 @@ Expected<OwningOpRef<ModuleOp>> BudgetBench::build(const Recipe &recipe) {
   return std::move(module);
 }
 
-Error BudgetBench::measureLatencies(LoadedModel &model, Measurement &result) {
+Error BudgetBench::measureRuns(LoadedModel &model, Measurement &result) {
   for (const Condition &condition : goal.all()) {
-    if (condition.metric != Metric::Latency)
-      continue;
-    Expected<double> latency =
-        measureQuietLatency(model, Shape{condition.batch, condition.sequence});
-    if (!latency)
-      return latency.takeError();
-    result.latency[{condition.batch, condition.sequence}] = *latency / 1000;
+    Shape shape{condition.batch, condition.sequence};
+    if (condition.metric == Metric::Latency) {
+      Expected<double> latency = measureQuietLatency(model, shape);
+      if (!latency)
+        return latency.takeError();
+      result.ofRun(condition) = *latency / 1000;
+    } else if (condition.metric == Metric::Memory) {
+      Expected<int64_t> bytes = measureMemory(model, shape);
+      if (!bytes)
+        return bytes.takeError();
+      result.ofRun(condition) = double(*bytes);
+    }
   }
   return Error::success();
 }
@@ -195,7 +201,7 @@ Expected<Measurement> BudgetBench::measureModule(ModuleOp module,
     result.metrics.insert(scores->begin(), scores->end());
   }
   if (isForHere)
-    if (Error error = measureLatencies(**model, result))
+    if (Error error = measureRuns(**model, result))
       return std::move(error);
   return result;
 }

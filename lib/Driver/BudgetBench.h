@@ -52,7 +52,7 @@ private:
   llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> build(const Recipe &recipe);
   llvm::Expected<Measurement> measureModule(mlir::ModuleOp module,
                                             const Recipe &recipe);
-  llvm::Error measureLatencies(LoadedModel &model, Measurement &result);
+  llvm::Error measureRuns(LoadedModel &model, Measurement &result);
 
   mlir::ModuleOp original;
   const Recipe &base;

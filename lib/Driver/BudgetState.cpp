@@ -20,12 +20,32 @@ Json measurementToJson(const Measurement &m) {
   Json json = {{"size", m.fileBytes}};
   for (auto [metric, value] : m.metrics)
     json[metricInfo(metric).name.str()] = value;
-  json["latency"] = Json::object();
-  for (auto [shape, value] : m.latency)
-    json["latency"][std::to_string(shape.first) + "x" +
-                    std::to_string(shape.second)] = value;
+  for (auto [run, value] : m.runs) {
+    auto [metric, batch, sequence] = run;
+    json[metricInfo(metric).name.str()]
+        [std::to_string(batch) + "x" + std::to_string(sequence)] = value;
+  }
   json["seconds"] = m.seconds;
   return json;
+}
+
+/// Values by shape, "1x128"; false where they are something else.
+static bool runsFromJson(const Json &json, const MetricInfo &info,
+                         Measurement &m) {
+  auto values = json.find(info.name.str());
+  if (values == json.end())
+    return true;
+  if (!values->is_object())
+    return false;
+  for (auto &[shape, value] : values->items()) {
+    auto [batch, sequence] = StringRef(shape).split('x');
+    int64_t rows, columns;
+    if (batch.getAsInteger(10, rows) || sequence.getAsInteger(10, columns) ||
+        !value.is_number())
+      return false;
+    m.runs[{info.metric, rows, columns}] = value.get<double>();
+  }
+  return true;
 }
 
 /// False where a field is missing or has another type.
@@ -45,20 +65,13 @@ static bool fromJson(const Json &json, Measurement &m) {
   m.fileBytes = int64_t(*number(json, "size"));
   m.seconds = number(json, "seconds").value_or(0);
   for (const MetricInfo &info : allMetrics())
-    if (info.metric != Metric::Size && info.metric != Metric::Latency)
+    if (info.hasShape) {
+      if (!runsFromJson(json, info, m))
+        return false;
+    } else if (info.metric != Metric::Size) {
       if (auto value = number(json, info.name.str()))
         m.metrics[info.metric] = *value;
-  auto latency = json.find("latency");
-  if (latency == json.end() || !latency->is_object())
-    return false;
-  for (auto &[shape, value] : latency->items()) {
-    auto [batch, sequence] = StringRef(shape).split('x');
-    std::pair<int64_t, int64_t> key;
-    if (batch.getAsInteger(10, key.first) ||
-        sequence.getAsInteger(10, key.second) || !value.is_number())
-      return false;
-    m.latency[key] = value.get<double>();
-  }
+    }
   return true;
 }
 

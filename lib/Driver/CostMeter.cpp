@@ -166,7 +166,7 @@ Error CostMeter::afterSteps(ModuleOp module) {
   Stopwatch watch(spent);
   report.componentsAfter = weightBreakdown(module);
   bool timed = llvm::any_of(options.failIf, [](const Condition &condition) {
-    return condition.metric == Metric::Latency;
+    return metricInfo(condition.metric).hasShape;
   });
   if (timed || labels || !options.latencyShapes.empty())
     final = module.clone();

@@ -50,7 +50,7 @@ private:
   llvm::Error compare(mlir::ModuleOp module);
   llvm::Expected<LoadedModel *> originalModel();
   llvm::Error measureLabels();
-  llvm::Error measureLatencies();
+  llvm::Error measureRuns();
   void addWorstExamples();
   llvm::Expected<double> valueOf(const Condition &condition);
 

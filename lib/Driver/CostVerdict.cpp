@@ -12,6 +12,7 @@
 
 #include "CostMeter.h"
 #include "Latency.h"
+#include "Memory.h"
 #include "Stopwatch.h"
 #include "plmc/Evaluation/TemporaryModel.h"
 #include <cmath>
@@ -35,7 +36,7 @@ Error CostMeter::measureLabels() {
   return Error::success();
 }
 
-Error CostMeter::measureLatencies() {
+Error CostMeter::measureRuns() {
   auto time = [&](LoadedModel &model, const Shape &shape) -> Expected<double> {
     progress.show("plmc: timing " + Twine(shape.batch) + "x" +
                   Twine(shape.sequence));
@@ -45,32 +46,40 @@ Error CostMeter::measureLatencies() {
       return latency.takeError();
     return latency->median / 1000;
   };
+  auto measure = [&](LoadedModel &model, const Shape &shape, double &seconds,
+                     int64_t &memory) -> Error {
+    Expected<double> latency = time(model, shape);
+    if (!latency)
+      return latency.takeError();
+    seconds = *latency;
+    Expected<int64_t> bytes = measureMemory(model, shape);
+    if (!bytes)
+      return bytes.takeError();
+    memory = *bytes;
+    return Error::success();
+  };
   auto add = [&](Shape shape, bool withBefore) -> Error {
-    for (const LatencyReport &known : report.latencies)
+    for (const RunReport &known : report.runs)
       if (known.batch == shape.batch && known.sequence == shape.sequence)
         return Error::success();
-    LatencyReport row{shape.batch, shape.sequence, 0, 0};
-    Expected<double> seconds = time(*result, shape);
-    if (!seconds)
-      return seconds.takeError();
-    row.after = *seconds;
+    RunReport row{shape.batch, shape.sequence};
+    if (Error error = measure(*result, shape, row.after, row.memoryAfter))
+      return error;
     if (withBefore) {
       Expected<LoadedModel *> before = originalModel();
       if (!before)
         return before.takeError();
-      seconds = time(**before, shape);
-      if (!seconds)
-        return seconds.takeError();
-      row.before = *seconds;
+      if (Error error = measure(**before, shape, row.before, row.memoryBefore))
+        return error;
     }
-    report.latencies.push_back(row);
+    report.runs.push_back(row);
     return Error::success();
   };
   for (const std::string &text : options.latencyShapes)
     if (Error error = add(*parseShape("--report-latency", text), true))
       return error;
   for (const Condition &condition : options.failIf)
-    if (condition.metric == Metric::Latency)
+    if (metricInfo(condition.metric).hasShape)
       if (Error error = add({condition.batch, condition.sequence}, false))
         return error;
   return Error::success();
@@ -88,9 +97,11 @@ Expected<double> CostMeter::valueOf(const Condition &condition) {
   case Metric::Macs:
     return double(report.after.macsPerToken);
   case Metric::Latency:
-    for (const LatencyReport &row : report.latencies)
+  case Metric::Memory:
+    for (const RunReport &row : report.runs)
       if (row.batch == condition.batch && row.sequence == condition.sequence)
-        return row.after;
+        return condition.metric == Metric::Latency ? row.after
+                                                   : double(row.memoryAfter);
     break;
   case Metric::Cosine:
     return known(last->cosine());
@@ -129,7 +140,7 @@ Error CostMeter::finish(StringRef written) {
     result = std::move(*model);
     if (Error error = measureLabels())
       return error;
-    if (Error error = measureLatencies())
+    if (Error error = measureRuns())
       return error;
   }
   for (const Condition &condition : options.failIf) {

@@ -50,13 +50,14 @@ static Error checkPair(const Condition &a, const Condition &b) {
   if (a.batch == b.batch && a.sequence == b.sequence)
     return refuse("'" + a.text + "' and '" + b.text +
                   "' bound the same; keep the one that is meant");
-  // Of latencies: more to compute never takes less time.
+  // Of runs: more to compute never takes less.
   bool aIsLarger = a.batch >= b.batch && a.sequence >= b.sequence;
   bool bIsLarger = b.batch >= a.batch && b.sequence >= a.sequence;
   if ((aIsLarger && a.value < b.value) || (bIsLarger && b.value < a.value)) {
     const Condition &larger = aIsLarger ? a : b, &smaller = aIsLarger ? b : a;
     return refuse("'" + smaller.text + "' says nothing beside '" + larger.text +
-                  "', which allows a larger batch less time");
+                  "', which allows a larger batch less " +
+                  (a.metric == Metric::Latency ? "time" : "memory"));
   }
   return Error::success();
 }

@@ -24,8 +24,9 @@ using Relation = Condition::Relation;
 
 static constexpr double unlimited = std::numeric_limits<double>::infinity();
 
-static constexpr MetricInfo resource(Metric metric, StringRef name, Unit unit) {
-  return {metric, name, unit, false, false, false, 0, unlimited};
+static constexpr MetricInfo resource(Metric metric, StringRef name, Unit unit,
+                                     bool hasShape = false) {
+  return {metric, name, unit, false, false, false, 0, unlimited, hasShape};
 }
 static constexpr MetricInfo label(Metric metric, StringRef name, double least) {
   return {metric, name, Unit::Share, true, false, true, least, 1};
@@ -35,7 +36,8 @@ static constexpr MetricInfo metrics[] = {
     resource(Metric::Size, "size", Unit::Bytes),
     resource(Metric::Parameters, "parameters", Unit::Count),
     resource(Metric::Macs, "macs", Unit::Count),
-    resource(Metric::Latency, "latency", Unit::Seconds),
+    resource(Metric::Latency, "latency", Unit::Seconds, /*hasShape=*/true),
+    resource(Metric::Memory, "memory", Unit::Bytes, /*hasShape=*/true),
     {Metric::Cosine, "cosine", Unit::Share, true, true, false, -1, 1},
     {Metric::MinCosine, "min-cosine", Unit::Share, true, true, false, -1, 1},
     {Metric::Kl, "kl", Unit::Number, false, true, false, 0, unlimited},
@@ -198,9 +200,9 @@ Expected<Condition> ConditionParser::parse() {
   auto [value, shape] = rest.split('@');
   if (Error error = parseValue(value.trim(), *info, condition.value))
     return std::move(error);
-  if (rest.contains('@') && condition.metric != Metric::Latency)
-    return fail("only latency has a shape (@BATCHxLENGTH)");
-  if (condition.metric == Metric::Latency) {
+  if (rest.contains('@') && !info->hasShape)
+    return fail("only latency and memory have a shape (@BATCHxLENGTH)");
+  if (info->hasShape) {
     if (!rest.contains('@'))
       shape = "1x128";
     if (Error error = parseShape(shape, condition))

@@ -53,6 +53,7 @@ llvm::Expected<std::shared_ptr<Library>> Library::open(StringRef path,
     return fail(reason + "; a library made by `plmc compress` is expected");
   }
   std::shared_ptr<Library> library(new Library(handle));
+  library->fileBytes = int64_t(status.getSize());
   if (llvm::Error error = library->bind(describeOnly))
     return fail(llvm::toString(std::move(error)));
   if (llvm::Error error = library->parseDescription())

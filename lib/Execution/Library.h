@@ -28,6 +28,7 @@ public:
   const plm_model *model = nullptr;
   std::vector<TensorSignature> inputs, outputs;
   llvm::StringRef description;
+  int64_t fileBytes = 0;
 
   decltype(&plm_abi_version) plmAbiVersion = nullptr;
   decltype(&plm_open) plmOpen = nullptr;

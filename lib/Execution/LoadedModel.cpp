@@ -48,6 +48,8 @@ const std::vector<TensorSignature> &LoadedModel::outputs() const {
   return impl->library->outputs;
 }
 
+int64_t LoadedModel::fileBytes() const { return impl->library->fileBytes; }
+
 llvm::StringRef LoadedModel::description() const {
   return impl->library->description;
 }

@@ -86,7 +86,7 @@ private:
   void costs();
   void evaluation();
   void labels();
-  void latencies();
+  void runs();
   void provenance();
 
   const CompressReport &report;
@@ -276,22 +276,28 @@ void Page::labels() {
   os << table.text();
 }
 
-void Page::latencies() {
-  if (report.latencies.empty())
+void Page::runs() {
+  if (report.runs.empty())
     return;
-  heading("Time of a run");
+  heading("Time and memory of a run");
   paragraph("Median, one thread, random ids without padding, on the machine "
             "that compiled (" +
             (report.cpu.empty() ? std::string("native") : report.cpu) +
-            "); before: the original, compiled in f32.");
-  HtmlTable table({"batch x length", ">before", ">after", ">speed-up"});
-  for (const LatencyReport &row : report.latencies)
+            "); before: the original, compiled in f32. Memory is the library "
+            "as mapped and what a context has allocated after the run.");
+  HtmlTable table({"batch x length", ">before", ">after", ">speed-up",
+                   ">memory before", ">memory after"});
+  auto memory = [](int64_t bytes) {
+    return ">" + (bytes ? formatMetric(Metric::Memory, double(bytes)) : "");
+  };
+  for (const RunReport &row : report.runs)
     table.row({std::to_string(row.batch) + "x" + std::to_string(row.sequence),
                row.before ? milliseconds(row.before) : ">",
                milliseconds(row.after),
                row.before && row.after
                    ? ">" + formatNumber(row.before / row.after) + " x"
-                   : ">"});
+                   : ">",
+               memory(row.memoryBefore), memory(row.memoryAfter)});
   os << table.text();
 }
 
@@ -350,7 +356,7 @@ std::string Page::write() {
   labels();
   if (report.search)
     os << searchToHTML(*report.search);
-  latencies();
+  runs();
   provenance();
   os << "</body></html>\n";
   return text;

@@ -157,11 +157,14 @@ std::string reportToJSON(const CompressReport &report) {
     json["labels"] = labelsJSON(*report.labels);
   if (report.search)
     json["search"] = searchJSON(*report.search);
-  for (const LatencyReport &row : report.latencies) {
+  for (const RunReport &row : report.runs) {
     Json entry = {{"batch", row.batch}, {"sequence", row.sequence}};
     if (row.before)
       entry["beforeSeconds"] = row.before;
     entry["afterSeconds"] = row.after;
+    if (row.memoryBefore)
+      entry["beforeMemory"] = row.memoryBefore;
+    entry["afterMemory"] = row.memoryAfter;
     json["latency"].push_back(std::move(entry));
   }
   for (const ConditionReport &row : report.conditions)

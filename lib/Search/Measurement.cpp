@@ -13,10 +13,10 @@ namespace plmc {
 std::optional<double> Measurement::value(const Condition &condition) const {
   if (condition.metric == Metric::Size)
     return double(fileBytes);
-  if (condition.metric == Metric::Latency) {
-    auto it = latency.find({condition.batch, condition.sequence});
-    return it == latency.end() ? std::nullopt
-                               : std::optional<double>(it->second);
+  if (metricInfo(condition.metric).hasShape) {
+    auto it =
+        runs.find({condition.metric, condition.batch, condition.sequence});
+    return it == runs.end() ? std::nullopt : std::optional<double>(it->second);
   }
   auto it = metrics.find(condition.metric);
   return it == metrics.end() ? std::nullopt : std::optional<double>(it->second);
@@ -111,7 +111,7 @@ bool Goal::boundsResources() const { return sizeLimit() || boundsWork(); }
 
 bool Goal::isWork(const Condition &c) {
   return c.metric == Metric::Latency || c.metric == Metric::Macs ||
-         c.metric == Metric::Parameters;
+         c.metric == Metric::Parameters || c.metric == Metric::Memory;
 }
 
 bool Goal::boundsLatency() const {

@@ -63,10 +63,11 @@ Measurement Planner::predict(const Plan &plan) const {
     result.metrics[Metric::Kl] = cost;
   for (const WorkTable &one : tables) {
     const Condition &bound = one.bound();
-    if (bound.metric == Metric::Latency)
-      result.latency[{bound.batch, bound.sequence}] = one.predict(plan);
+    double value = one.predict(plan, result.fileBytes);
+    if (metricInfo(bound.metric).hasShape)
+      result.ofRun(bound) = value;
     else
-      result.metrics[bound.metric] = one.predict(plan);
+      result.metrics[bound.metric] = value;
   }
   return result;
 }
@@ -76,7 +77,8 @@ std::string Planner::predictionText(const Plan &plan) const {
                      ", cost " + std::to_string(model.cost(plan));
   for (const WorkTable &one : tables)
     text += ", " + metricInfo(one.bound().metric).name.str() + " " +
-            formatMetric(one.bound().metric, one.predict(plan)) +
+            formatMetric(one.bound().metric,
+                         one.predict(plan, model.bytes(plan))) +
             one.bound().shapeText();
   return text;
 }
@@ -87,14 +89,25 @@ bool Planner::isWorkTight() const {
 }
 
 bool Planner::mayTake(const Plan &plan) const {
-  return llvm::all_of(tables,
-                      [&](const WorkTable &one) { return one.allows(plan); });
+  return llvm::all_of(tables, [&](const WorkTable &one) {
+    return one.allows(plan, model.bytes(plan));
+  });
+}
+
+/// What the library may have, with neurons, layers and table as in the plan.
+std::optional<int64_t> Planner::bytesAllowed(Plan plan) const {
+  std::optional<int64_t> limit = goal.sizeLimit();
+  plan.bits.assign(plan.bits.size(), 8);
+  for (const WorkTable &one : tables)
+    if (std::optional<int64_t> left = one.bytesLeft(plan))
+      limit = limit ? std::min(*limit, *left) : *left;
+  return limit;
 }
 
 /// Chooses the plan's bits; false where nothing of its shape fits.
 bool Planner::fit(Plan &plan, std::optional<double> costLimit) const {
   auto allows = [&](const Plan &chosen) { return mayTake(chosen); };
-  if (std::optional<int64_t> limit = goal.sizeLimit())
+  if (std::optional<int64_t> limit = bytesAllowed(plan))
     return model.chooseBits(plan, *limit, allows);
   if (goal.boundsResources() || !costLimit)
     return model.chooseBits(plan, std::numeric_limits<int64_t>::max() / 4,

@@ -55,6 +55,7 @@ public:
   Plan closest() const;
 
 private:
+  std::optional<int64_t> bytesAllowed(Plan plan) const;
   bool fit(Plan &plan, std::optional<double> costLimit) const;
   bool mayTake(const Plan &plan) const;
   /// All tables, neurons, layers and group sizes, in 8 bits, calibrated.

@@ -94,9 +94,14 @@ const Measurement *Searcher::measure(const Plan &plan) {
     if (metricInfo(metric).needsSequences || metricInfo(metric).needsLabels)
       line += ", " + metricInfo(metric).name.str() + " " +
               formatMetric(metric, value);
-  for (auto [shape, value] : last.measurement.latency)
-    line += ", " + formatMetric(Metric::Latency, value) + "@" +
-            std::to_string(shape.first) + "x" + std::to_string(shape.second);
+  for (auto [run, value] : last.measurement.runs) {
+    auto [metric, batch, sequence] = run;
+    line += ", " +
+            (metric == Metric::Memory ? std::string("memory ")
+                                      : std::string()) +
+            formatMetric(metric, value) + "@" + std::to_string(batch) + "x" +
+            std::to_string(sequence);
+  }
   line += ": " + plan.text(inventory);
   if (result.best + 1 == result.all.size())
     line += goal.isMet(last.measurement) ? " (best so far, fits)"

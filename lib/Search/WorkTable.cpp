@@ -27,14 +27,23 @@ constexpr double generousRoom = 0.7;
 WorkTable::WorkTable(const Inventory &inventory, const Condition &condition,
                      const Measurement &measured)
     : inventory(inventory), condition(condition),
-      base(measured.value(condition).value_or(0)) {
+      base(valueOf(measured).value_or(0)),
+      libraryBytes(
+          condition.metric == Metric::Memory ? double(measured.fileBytes) : 0) {
   for (const MatrixGroup &group : inventory.groups)
     elements += double(group.elements);
   factors.fill(1);
 }
 
-std::optional<double> WorkTable::beyond(const Measurement &measured) const {
+std::optional<double> WorkTable::valueOf(const Measurement &measured) const {
   std::optional<double> value = measured.value(condition);
+  if (value && condition.metric == Metric::Memory)
+    *value -= double(measured.fileBytes);
+  return value;
+}
+
+std::optional<double> WorkTable::beyond(const Measurement &measured) const {
+  std::optional<double> value = valueOf(measured);
   return value ? std::optional<double>(*value - base) : std::nullopt;
 }
 
@@ -113,24 +122,34 @@ WorkTable::Parts WorkTable::parts(const Plan &plan) const {
   return result;
 }
 
-double WorkTable::predict(const Plan &plan) const {
+double WorkTable::sum(const Plan &plan) const {
   Parts all = parts(plan);
   double sum = std::inner_product(all.begin(), all.end(), factors.begin(), 0.0);
   return std::max(0.0, sum);
 }
 
-bool WorkTable::allows(const Plan &plan) const {
-  double value = predict(plan);
+double WorkTable::predict(const Plan &plan, int64_t bytes) const {
+  return sum(plan) + (condition.metric == Metric::Memory ? double(bytes) : 0);
+}
+
+std::optional<int64_t> WorkTable::bytesLeft(const Plan &plan) const {
+  if (condition.metric != Metric::Memory)
+    return std::nullopt;
+  return int64_t(condition.value - sum(plan)) - 1;
+}
+
+bool WorkTable::allows(const Plan &plan, int64_t bytes) const {
+  double value = predict(plan, bytes);
   return condition.holds(
       condition.metric == Metric::Latency ? clockNoise * value : value);
 }
 
 bool WorkTable::isGenerous() const {
-  return condition.holds(base / generousRoom);
+  return condition.holds((base + libraryBytes) / generousRoom);
 }
 
 void WorkTable::addBuilt(const Plan &plan, const Measurement &m) {
-  std::optional<double> value = m.value(condition);
+  std::optional<double> value = valueOf(m);
   if (!value || !(base > 0))
     return;
   built.push_back({plan, *value});
@@ -154,7 +173,8 @@ void WorkTable::addBuilt(const Plan &plan, const Measurement &m) {
 std::string WorkTable::text() const {
   std::string result;
   llvm::raw_string_ostream os(result);
-  os << metricInfo(condition.metric).name << " "
+  os << metricInfo(condition.metric).name
+     << (condition.metric == Metric::Memory ? " beside the library " : " ")
      << formatMetric(condition.metric, base) << condition.shapeText();
   auto change = [&](double more) {
     return (more < 0 ? "-" : "+") +

@@ -49,6 +49,11 @@ struct PruneWidth : plmc::impl::PruneWidthBase<PruneWidth> {
 private:
   llvm::Expected<SmallVector<int64_t>>
   widthsOf(ArrayRef<plmc::StreamPart> parts);
+  llvm::Expected<int64_t> turnStream(func::FuncOp func,
+                                     const plmc::StreamUses &uses,
+                                     plmc::LayerwiseFit &layers,
+                                     ArrayRef<int64_t> widths,
+                                     const std::vector<bool> &chosen);
   llvm::Error runAll(func::FuncOp func);
 };
 
@@ -73,6 +78,21 @@ PruneWidth::widthsOf(ArrayRef<plmc::StreamPart> parts) {
                                    ": the model's hidden width is " +
                                    Twine(most));
   return widths;
+}
+
+/// How many matrices came in. What the turn knows of norms takes memory, which
+/// the repair needs.
+llvm::Expected<int64_t> PruneWidth::turnStream(
+    func::FuncOp func, const plmc::StreamUses &uses, plmc::LayerwiseFit &layers,
+    ArrayRef<int64_t> widths, const std::vector<bool> &chosen) {
+  plmc::StreamTurn turn(uses, layers);
+  if (llvm::Error error = turn.measure(func, chosen))
+    return std::move(error);
+  if (llvm::Error error = turn.findBases(widths, chosen, basis == "shared"))
+    return std::move(error);
+  if (llvm::Error error = turn.apply())
+    return std::move(error);
+  return turn.matricesAdded();
 }
 
 llvm::Error PruneWidth::runAll(func::FuncOp func) {
@@ -108,13 +128,9 @@ llvm::Error PruneWidth::runAll(func::FuncOp func) {
         " columns, the matrices that residuals need behind norms would take "
         "more than is saved; cut more, before weights are quantized, or give "
         "allow-growth=true");
-  plmc::StreamTurn turn(uses, layers);
-  if (llvm::Error error = turn.measure(func, chosen))
-    return error;
-  if (llvm::Error error = turn.findBases(*widths, chosen, basis == "shared"))
-    return error;
-  if (llvm::Error error = turn.apply())
-    return error;
+  auto matricesAdded = turnStream(func, uses, layers, *widths, chosen);
+  if (!matricesAdded)
+    return matricesAdded.takeError();
   auto count = [&](StringRef what, int64_t number) {
     plmc::addCounter(getOperation(), getArgument(), what, number);
   };
@@ -122,7 +138,7 @@ llvm::Error PruneWidth::runAll(func::FuncOp func) {
   for (auto [part, isChosen] : llvm::zip(uses.parts(), chosen))
     narrowed += isChosen ? part.norms.size() : 0;
   count("norms narrowed", narrowed);
-  count("matrices added", turn.matricesAdded());
+  count("matrices added", *matricesAdded);
   if (fit < 0)
     return llvm::Error::success();
   return layers.run([&](plmc::FitLayer &layer) {

@@ -109,6 +109,27 @@ class BudgetTest(unittest.TestCase):
         built = [key for key in self.measurements() if " g " in key]
         self.assertEqual(len(built), 1)
 
+    def test_memory(self):
+        """The library and what a run allocates: more than the file, and more at a larger shape."""
+        def found(budget):
+            done = plmc(*self.arguments(budget, "--resume=" + self.path("state.json"),
+                                        seconds=20))
+            self.assertEqual(done.returncode, OK, done.stderr)
+            self.assertRegex(done.stderr, r", memory [0-9.e-]+ MB@[12]x8")
+            with open(self.path("state.json"), encoding="utf-8") as file:
+                first = next(iter(json.load(file)["measurements"].values()))
+            os.remove(self.path("state.json"))
+            (memory,) = first["memory"].values()
+            self.assertGreater(memory, first["size"])
+            return memory
+
+        memory = found("memory<100MB@1x8")
+        self.assertGreater(found("memory<100MB@2x8"), memory)
+        # Code is the most of so small a library.
+        done = plmc(*self.arguments("memory<%dB@1x8" % (memory // 2), seconds=20))
+        self.assertEqual(done.returncode, LIMIT_MISSED, done.stderr)
+        self.assertRegex(done.stderr.splitlines()[-1], "MB for 'memory<[0-9]+B@1x8'")
+
     def test_contradictions_are_refused(self):
         for budget, words in (("size<1MB, size<2MB", "bound the same"),
                               ("size>1MB", "asks for a worse model"),

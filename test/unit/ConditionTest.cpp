@@ -77,11 +77,12 @@ TEST(ConditionTest, Refusals) {
       {"size<MB", "'MB' is no number of bytes"},
       {"latency<5", "the unit is missing: us, ms, s"},
       {"latency<5MB", "'MB' is no unit of latency"},
+      {"memory<5ms@1x8", "'ms' is no unit of memory"},
       {"latency<5ms@", "'' is no BATCHxLENGTH"},
       {"latency<5ms@32", "is no BATCHxLENGTH"},
       {"latency<5ms@0x1", "is no BATCHxLENGTH"},
       {"latency<5ms@1x9999999", "is no BATCHxLENGTH"},
-      {"size<5MB@1x32", "only latency has a shape"},
+      {"size<5MB@1x32", "only latency and memory have a shape"},
       {"kl<5%", "'%' is no unit of kl"},
   };
   for (auto &one : cases) {
@@ -115,6 +116,7 @@ TEST(ConditionTest, ABudgetThatContradictsItself) {
       {"kl<0", "holds for no model"},
       {"size<7MB,cosine>=0.9,size<6MB", "'size<7MB' and 'size<6MB' bound the "
                                         "same"},
+      {"memory<5MB@1x32,memory<4MB@1x64", "a larger batch less memory"},
       {"latency<5ms@1x32,latency<4ms@1x64",
        "'latency<5ms@1x32' says nothing beside 'latency<4ms@1x64'"},
       {"latency<5ms@8x128,latency<6ms", "'latency<6ms' says nothing beside "

@@ -71,7 +71,9 @@ struct FakeBench : SearchBench {
     Measurement result;
     result.fileBytes = bytesOf(plan);
     result.metrics[Metric::Cosine] = 1 / std::sqrt(1 + costOf(plan));
-    result.latency[{1, 128}] = secondsOf(plan);
+    result.runs[{Metric::Latency, 1, 128}] = secondsOf(plan);
+    result.runs[{Metric::Memory, 1, 128}] =
+        double(result.fileBytes) + allocatedOf(plan);
     return result;
   }
   /// Attention, which no element tells of, and few bits that take longer.
@@ -85,6 +87,8 @@ struct FakeBench : SearchBench {
                                     : 0.9);
     return seconds;
   }
+  /// What is beside the library: neurons' values are the most of it.
+  double allocatedOf(const Plan &plan) const { return 1e6 + 2e6 * plan.keep; }
   double seconds() const override { return now; }
   bool interrupted() const override { return measured >= interruptAfter; }
   void progress(llvm::StringRef) override {}

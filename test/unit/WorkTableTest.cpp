@@ -82,7 +82,7 @@ TEST_F(WorkTableTest, WhatWasBuiltCorrects) {
   Plan plan = changed([](Plan &p) { p.keep = 0.5; });
   double base = table.predict(changed({})), before = table.predict(plan);
   Measurement measured;
-  measured.latency[{1, 128}] = (base + before) / 2;
+  measured.runs[{Metric::Latency, 1, 128}] = (base + before) / 2;
   table.addBuilt(plan, measured);
   EXPECT_LT(std::abs(table.predict(plan) - (base + before) / 2),
             0.35 * std::abs(before - (base + before) / 2));
@@ -161,6 +161,26 @@ TEST_F(WorkTableTest, OutOfReachTheFastestIsBuiltAndNoOther) {
   EXPECT_EQ(plan.keep, 0.25);
   EXPECT_EQ(plan.dropped, 2);
   EXPECT_EQ(result.best, result.all.size() - 1);
+}
+
+/// Neurons and bits give, and what is beside the library is known beforehand.
+TEST_F(WorkTableTest, MemoryIsTheLibraryAndMore) {
+  for (auto [budget, limit] :
+       {std::pair("memory<10MB", 10e6), {"memory<6MB, size<30MB", 6e6}}) {
+    FakeBench fresh(inventory);
+    Goal goal = goalOf(budget);
+    auto result = llvm::cantFail(search(inventory, goal, {2000, 6}, fresh));
+    const MeasuredPlan &best = result.all[result.best];
+    double memory = *best.measurement.value(goal.all().front());
+    EXPECT_LT(memory, limit);
+    EXPECT_GT(memory, 0.9 * limit) << budget;
+    EXPECT_EQ(countBuilt(result,
+                         [&](const MeasuredPlan &one) {
+                           return !goal.isMet(one.measurement);
+                         }),
+              0u)
+        << budget;
+  }
 }
 
 /// What only the table needs is not measured where no bound on time is near.

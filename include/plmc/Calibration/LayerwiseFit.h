@@ -110,6 +110,7 @@ private:
                    llvm::function_ref<llvm::Error(FitLayer &)> visit);
   llvm::Error fitGroup(llvm::ArrayRef<plm::LinearOp> group,
                        llvm::function_ref<llvm::Error(FitLayer &)> visit);
+  void discardIfNew(plm::GetParameterOp get);
   llvm::Error record(FitLayer &layer);
   llvm::Error addLater(FitLayer &layer);
 

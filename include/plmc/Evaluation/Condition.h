@@ -28,6 +28,7 @@ enum class Metric {
   Parameters, // elements
   Macs,       // multiply-accumulates a token
   Latency,    // seconds of a run, one thread
+  Memory,     // bytes: the library, and what a run with one thread allocates
   Cosine,     // mean, to the original's outputs (Distance.h)
   MinCosine,  // of the worst sequence
   Kl,         // mean divergence, nats
@@ -50,6 +51,7 @@ struct MetricInfo {
   bool needsSequences; // of the original's and the compressed model's outputs
   bool needsLabels;    // texts and what is right of them: --eval
   double least, most;  // what it can be
+  bool hasShape = false; // is of a run, @BATCHxLENGTH
 };
 llvm::ArrayRef<MetricInfo> allMetrics();
 const MetricInfo &metricInfo(Metric metric);
@@ -59,7 +61,7 @@ struct Condition {
   Metric metric;
   Relation relation;
   double value;                    // bytes, seconds, a share of 1, ...
-  int64_t batch = 0, sequence = 0; // of Latency; else 0
+  int64_t batch = 0, sequence = 0; // where the metric has a shape; else 0
   std::string text;                // as written
 
   bool holds(double measured) const;

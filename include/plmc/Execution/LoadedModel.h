@@ -37,6 +37,7 @@ public:
 
   const std::vector<TensorSignature> &inputs() const;
   const std::vector<TensorSignature> &outputs() const;
+  int64_t fileBytes() const;
   /// The JSON of plm_describe.
   llvm::StringRef description() const;
 

@@ -67,10 +67,11 @@ struct LabelsReport {
   Scores before, after;
 };
 
-/// Seconds of a run, one thread.
-struct LatencyReport {
+/// A run with one thread: seconds, and bytes of memory (0: not measured).
+struct RunReport {
   int64_t batch = 1, sequence = 1;
   double before = 0, after = 0; // before: the original in f32
+  int64_t memoryBefore = 0, memoryAfter = 0;
 };
 
 /// A condition of --fail-if and what it met.
@@ -113,7 +114,7 @@ struct CompressReport {
   std::optional<EvaluationReport> evaluation; // nullopt: not asked for
   std::optional<LabelsReport> labels;         // the same
   std::optional<SearchReport> search;         // of --budget
-  std::vector<LatencyReport> latencies;
+  std::vector<RunReport> runs;
   std::vector<ConditionReport> conditions;
   std::vector<PassRun> passes;
   std::vector<Counter> counters;

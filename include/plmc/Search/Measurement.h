@@ -12,15 +12,21 @@
 #include "plmc/Evaluation/Condition.h"
 #include <map>
 #include <optional>
+#include <tuple>
 
 namespace plmc {
 
 /// Of a model that was built. Metrics that do not apply to it are not there.
 struct Measurement {
   int64_t fileBytes = 0;
-  std::map<Metric, double> metrics;                      // but Size and Latency
-  std::map<std::pair<int64_t, int64_t>, double> latency; // seconds by shape
-  double seconds = 0;                                    // that it took
+  std::map<Metric, double> metrics; // but Size, and those that have a shape
+  /// Those of a run: by metric, batch and sequence.
+  std::map<std::tuple<Metric, int64_t, int64_t>, double> runs;
+  double seconds = 0; // that it took
+
+  double &ofRun(const Condition &condition) {
+    return runs[{condition.metric, condition.batch, condition.sequence}];
+  }
 
   std::optional<double> value(const Condition &condition) const;
   /// What the model lost, additive where losses are independent: the square of

@@ -21,7 +21,8 @@
 // not there take no time. Whatever else there is, plans that were built
 // correct, as in CostModel: a factor for each part, by least squares held to 1.
 //
-// Counts (macs, parameters) add up in the same way; they have a table, too.
+// Counts (macs, parameters) add up in the same way; they have a table, too. So
+// has memory, of what it has beyond the library: that is CostModel's to tell.
 //
 //===----------------------------------------------------------------------===//
 
@@ -49,9 +50,13 @@ public:
   void addUniform(int64_t bits, int64_t groupSize, const Measurement &measured);
   void addBuilt(const Plan &plan, const Measurement &measured);
 
-  double predict(const Plan &plan) const;
+  /// `bytes` are those of the plan's library, as predicted; they are a part of
+  /// memory alone.
+  double predict(const Plan &plan, int64_t bytes = 0) const;
   /// With some room for a clock's noise.
-  bool allows(const Plan &plan) const;
+  bool allows(const Plan &plan, int64_t bytes = 0) const;
+  /// Of memory: what a plan leaves to the library.
+  std::optional<int64_t> bytesLeft(const Plan &plan) const;
   /// The base plan is so far within the bound that no other choice leaves it.
   bool isGenerous() const;
 
@@ -64,6 +69,9 @@ private:
   enum Part { Base, Table, Neurons, Layers, Bits, numParts };
   using Parts = std::array<double, numParts>;
   Parts parts(const Plan &plan) const;
+  double sum(const Plan &plan) const;
+  /// What the table is about: of memory that without the library.
+  std::optional<double> valueOf(const Measurement &measured) const;
   /// What a measurement has beyond the base plan.
   std::optional<double> beyond(const Measurement &measured) const;
   double ofNeurons(double keep) const;
@@ -72,7 +80,7 @@ private:
 
   const Inventory &inventory;
   Condition condition;
-  double base;
+  double base, libraryBytes; // of memory the table has no library in it
   double elements = 0; // of all groups
   std::vector<std::pair<TableChoice, double>> tables;
   std::map<double, double> neurons = {{1, 0}}; // by the share that is left
