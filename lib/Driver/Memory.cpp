@@ -28,9 +28,7 @@ static int64_t bytesAllocated() {
 
 Expected<int64_t> measureMemory(LoadedModel &model, Shape shape) {
   std::vector<HostTensor> inputs;
-  auto createContext = [&] {
-    return model.createContext(/*threads=*/1);
-  };
+  auto createContext = [&] { return model.createContext(/*threads=*/1); };
   {
     auto context = createContext();
     if (!context)

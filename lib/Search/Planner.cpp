@@ -76,10 +76,10 @@ std::string Planner::predictionText(const Plan &plan) const {
   std::string text = formatMetric(Metric::Size, double(model.bytes(plan))) +
                      ", cost " + std::to_string(model.cost(plan));
   for (const WorkTable &one : tables)
-    text += ", " + metricInfo(one.bound().metric).name.str() + " " +
-            formatMetric(one.bound().metric,
-                         one.predict(plan, model.bytes(plan))) +
-            one.bound().shapeText();
+    text +=
+        ", " + metricInfo(one.bound().metric).name.str() + " " +
+        formatMetric(one.bound().metric, one.predict(plan, model.bytes(plan))) +
+        one.bound().shapeText();
   return text;
 }
 

@@ -96,11 +96,11 @@ const Measurement *Searcher::measure(const Plan &plan) {
               formatMetric(metric, value);
   for (auto [run, value] : last.measurement.runs) {
     auto [metric, batch, sequence] = run;
-    line += ", " +
-            (metric == Metric::Memory ? std::string("memory ")
-                                      : std::string()) +
-            formatMetric(metric, value) + "@" + std::to_string(batch) + "x" +
-            std::to_string(sequence);
+    line +=
+        ", " +
+        (metric == Metric::Memory ? std::string("memory ") : std::string()) +
+        formatMetric(metric, value) + "@" + std::to_string(batch) + "x" +
+        std::to_string(sequence);
   }
   line += ": " + plan.text(inventory);
   if (result.best + 1 == result.all.size())

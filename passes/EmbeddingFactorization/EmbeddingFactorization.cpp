@@ -10,10 +10,13 @@
 // rank E of D^(1/2) W is D^(1/2) W U U^T, with U [H, E] the first eigenvectors
 // of W^T D W (Eckart and Young, 1936). So W U is the table, U^T the product,
 // and D is needed for U alone: a matrix H x H, however many tokens there are.
+// Columns that count differently, G, are multiplied to W before, and U^T by
+// their inverse.
 //
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Passes/EmbeddingFactorization.h"
+#include "ColumnWeights.h"
 #include "mlir/IR/AsmState.h"
 #include "plmc/Calibration/WordTable.h"
 #include "plmc/Dialect/PLM/DimExpr.h"
@@ -48,6 +51,7 @@ struct EmbeddingFactorization
 
 private:
   llvm::Error run();
+  llvm::Expected<int64_t> rankForKeep(const WordTable &table) const;
   llvm::Expected<int64_t> chooseRank(const WordTable &table,
                                      const Eigen::VectorXd &squares) const;
 };
@@ -109,11 +113,30 @@ std::vector<int64_t> balancedOrder(const Eigen::VectorXd &squares) {
 
 } // namespace
 
+/// E (V + H) parameters, in eights where there are so many.
+llvm::Expected<int64_t>
+EmbeddingFactorization::rankForKeep(const WordTable &table) const {
+  int64_t rows = table.values.rows(), width = table.values.cols();
+  auto most = int64_t(keep * double(rows * width) / double(rows + width));
+  if (most < 1)
+    return llvm::createStringError("keep leaves " + table.symbol() + " [" +
+                                   Twine(rows) + ", " + Twine(width) +
+                                   "] less than one column");
+  most = std::min(most, width);
+  return most < 8 ? most : most / 8 * 8;
+}
+
 llvm::Expected<int64_t>
 EmbeddingFactorization::chooseRank(const WordTable &table,
                                    const Eigen::VectorXd &squares) const {
   int64_t rows = table.values.rows(), width = table.values.cols();
   int64_t chosen = rank;
+  if (chosen == 0 && keep > 0) {
+    auto found = rankForKeep(table);
+    if (!found)
+      return found.takeError();
+    chosen = *found;
+  }
   if (chosen == 0) {
     double wanted = squares.sum() * energy, kept = 0;
     while (chosen < width && kept < wanted)
@@ -142,7 +165,23 @@ llvm::Error EmbeddingFactorization::run() {
                                    table->symbol());
   if (rank == 0 && !(energy > 0 && energy <= 1))
     return llvm::createStringError("energy must be above 0 and at most 1");
-  auto weights = plmc::rowWeights(rows, weighting, calibration, smoothing);
+  if (!(keep >= 0 && keep <= 1))
+    return llvm::createStringError("keep must be above 0 and at most 1");
+  bool byActivation = weighting == "activation";
+  if (!byActivation && weighting != "frequency" && weighting != "none")
+    return llvm::createStringError("weighting=" + weighting.getValue() +
+                                   ": known are frequency, activation, none");
+  Eigen::RowVectorXf columns = Eigen::RowVectorXf::Ones(width);
+  if (byActivation) {
+    auto found = plmc::columnWeights(*table);
+    if (!found)
+      return found.takeError();
+    columns = std::move(*found);
+    table->values.array().rowwise() *= columns.array();
+  }
+  auto weights =
+      plmc::rowWeights(rows, byActivation ? "frequency" : weighting.getValue(),
+                       calibration, smoothing);
   if (!weights)
     return weights.takeError();
 
@@ -166,6 +205,7 @@ llvm::Error EmbeddingFactorization::run() {
       up.row(i) *= -1;
   }
   Matrix small = table->values * up.transpose();
+  up.array().rowwise() /= columns.array();
 
   auto add = [&](StringRef suffix, const Matrix &matrix) {
     return table->addParameter(

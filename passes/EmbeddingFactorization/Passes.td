@@ -28,9 +28,13 @@ def EmbeddingFactorization : Pass<"plm-factorize-embedding", "mlir::ModuleOp"> {
            "Columns E that are left; 0: as many as `energy` needs">,
     Option<"energy", "energy", "double", /*default=*/"0.99",
            "Without a rank: share of the weighted squares that is kept">,
+    Option<"keep", "keep", "double", /*default=*/"0",
+           "Without a rank, instead of `energy`: share of the table's parameters "
+           "that the two may have; 0: as `energy` says">,
     Option<"weighting", "weighting", "std::string", /*default=*/"\"frequency\"",
-           "What a row counts: frequency (of its token in the calibration set) or "
-           "none (all the same)">,
+           "What a row counts: frequency (of its token in the calibration set), "
+           "activation (the same, and columns count by the gain of the norm behind) "
+           "or none (all the same)">,
     Option<"calibration", "calibration", "std::string", /*default=*/"\"\"",
            "An .npz of input_ids and attention_mask">,
     Option<"smoothing", "smoothing", "double", /*default=*/"0.1",

@@ -114,9 +114,15 @@ llvm::Error FactorizeLinear::factorize(FitLayer &layer, LayerwiseFit &fit) {
   if (!spectrum)
     return spectrum.takeError();
   int64_t n = wanted.rows(), k = wanted.cols(), inner = rank;
-  if (!inner) // a multiple of 8: registers are as wide
+  // Multiples of 8: registers are as wide.
+  if (!inner && keep > 0) {
+    inner = int64_t(keep * double(n * k) / double(n + k));
+    inner = std::clamp<int64_t>(inner < 8 ? inner : inner / 8 * 8, 1,
+                                std::min(n, k));
+  } else if (!inner) {
     inner = std::min<int64_t>(llvm::alignTo(spectrum->rankFor(energy), 8),
                               std::min(n, k));
+  }
   if (inner > plmc::breakEvenRank(n, k) && !allowGrowth) {
     count("weights left alone, since they would grow", 1);
     return plmc::repair(layer, this->fit, symbols);
@@ -153,6 +159,8 @@ llvm::Error FactorizeLinear::runAll(func::FuncOp func) {
     return llvm::createStringError("rank must not be negative");
   if (!(energy > 0 && energy <= 1))
     return llvm::createStringError("energy must be above 0 and at most 1");
+  if (!(keep >= 0 && keep <= 1))
+    return llvm::createStringError("keep must be above 0 and at most 1");
   if (!(damping > 0))
     return llvm::createStringError("damping must be above 0");
   if (llvm::Error error = findLayers(func))

@@ -26,6 +26,9 @@ def FactorizeLinear : Pass<"plm-factorize-linear", "mlir::ModuleOp"> {
            "Rank that is left; 0: as `energy` needs">,
     Option<"energy", "energy", "double", /*default=*/"0.99",
            "Without a rank: share of the outputs' variance that is kept">,
+    Option<"keep", "keep", "double", /*default=*/"0",
+           "Without a rank, instead of `energy`: share of a weight's elements that "
+           "the two may have; 0: as `energy` says">,
     Option<"weights", "weights", "std::string", /*default=*/"\"\"",
            "A regular expression: only weights whose name it matches">,
     Option<"calibration", "calibration", "std::string", /*default=*/"\"\"",

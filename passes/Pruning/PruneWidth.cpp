@@ -82,9 +82,10 @@ PruneWidth::widthsOf(ArrayRef<plmc::StreamPart> parts) {
 
 /// How many matrices came in. What the turn knows of norms takes memory, which
 /// the repair needs.
-llvm::Expected<int64_t> PruneWidth::turnStream(
-    func::FuncOp func, const plmc::StreamUses &uses, plmc::LayerwiseFit &layers,
-    ArrayRef<int64_t> widths, const std::vector<bool> &chosen) {
+llvm::Expected<int64_t>
+PruneWidth::turnStream(func::FuncOp func, const plmc::StreamUses &uses,
+                       plmc::LayerwiseFit &layers, ArrayRef<int64_t> widths,
+                       const std::vector<bool> &chosen) {
   plmc::StreamTurn turn(uses, layers);
   if (llvm::Error error = turn.measure(func, chosen))
     return std::move(error);

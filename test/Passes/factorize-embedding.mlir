@@ -10,15 +10,23 @@
 // RUN: not plmc-opt %s --plm-factorize-embedding="rank=2 weighting=none table=none" 2>&1 | FileCheck %s --check-prefix=NAME
 // RUN: not plmc-opt %s --plm-factorize-embedding="rank=2 weighting=none table=g" 2>&1 | FileCheck %s --check-prefix=SHAPE
 // RUN: not plmc-opt %s --plm-factorize-embedding="energy=1.5 weighting=none" 2>&1 | FileCheck %s --check-prefix=SHARE
+// RUN: plmc-opt %s --plm-factorize-embedding="keep=0.7 weighting=none" | FileCheck %s --check-prefix=KEEP
+// RUN: not plmc-opt %s --plm-factorize-embedding="keep=0.3 weighting=none" 2>&1 | FileCheck %s --check-prefix=LITTLE
+// RUN: not plmc-opt %s --plm-factorize-embedding="keep=1.5 weighting=none" 2>&1 | FileCheck %s --check-prefix=MUCH
+// RUN: not plmc-opt %s --plm-factorize-embedding="rank=2 weighting=activation calibration=%t.none.npz" 2>&1 | FileCheck %s --check-prefix=NORM
 // RUN: not plmc-opt %s --plm-set-precision="precision=int8 min-elements=0" --plm-factorize-embedding="rank=2 weighting=none" 2>&1 | FileCheck %s --check-prefix=QUANTISED
 
 // WIDTH: error: rank=5 is not in [1, 4], the width of @words
 // GROWTH: error: rank 3 would not make @words [9, 4] smaller; at most 2 do, or give allow-growth=true
 // CALIBRATION: error: weighting=frequency needs calibration=FILE.npz with input_ids; or give weighting=none
 // MISSING: error: {{.*}}none.npz
-// WEIGHTING: error: weighting=length: known are frequency, none
+// WEIGHTING: error: weighting=length: known are frequency, activation, none
 // NAME: error: table=none: there is no such parameter
 // SHAPE: error: @g is no f32 table [rows, width]
+// KEEP: plm.parameter @words.small = {{.*}}tensor<9x1xf32>
+// LITTLE: error: keep leaves @words [9, 4] less than one column
+// MUCH: error: keep must be above 0 and at most 1
+// NORM: error: weighting=activation needs a layer norm behind @words, and there is none; give weighting=frequency
 // SHARE: error: energy must be above 0 and at most 1
 // QUANTISED: error: the word table, of 9 rows, is no parameter but computed or quantised already; run this pass before others that change it
 // COUNT: plm-factorize-embedding: columns kept: 2

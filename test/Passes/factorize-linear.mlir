@@ -7,6 +7,8 @@
 // RUN: not plmc-opt %S/Inputs/encoder.mlir --plm-factorize-linear="rank=5 min-elements=0 calibration=%t.npz" 2>&1 | FileCheck %s --check-prefix=WIDTH
 // RUN: not plmc-opt %S/Inputs/encoder.mlir --plm-factorize-linear="rank=1 min-elements=0" 2>&1 | FileCheck %s --check-prefix=DATA
 // RUN: not plmc-opt %S/Inputs/encoder.mlir --plm-factorize-linear="rank=1 weights=none calibration=%t.npz" 2>&1 | FileCheck %s --check-prefix=NAME
+// RUN: plmc-opt %S/Inputs/encoder.mlir --plm-factorize-linear="keep=0.5 weights=^w[ud]0 min-elements=0 calibration=%t.npz" --plmc-counters 2>%t.err | FileCheck %s
+// RUN: not plmc-opt %S/Inputs/encoder.mlir --plm-factorize-linear="keep=2 calibration=%t.npz" 2>&1 | FileCheck %s --check-prefix=KEEP
 // RUN: not plmc-opt %S/Inputs/encoder.mlir --plm-factorize-linear="energy=2 calibration=%t.npz" 2>&1 | FileCheck %s --check-prefix=SHARE
 
 // CHECK-NOT: plm.parameter @wu0 =
@@ -31,4 +33,5 @@
 // WIDTH: error: rank=5 is over the width of @wq0 [4, 4]
 // DATA: error: this pass needs data: give calibration=FILE.npz
 // NAME: error: no linear layer in f32 has a weight of its own that matches none
+// KEEP: error: keep must be above 0 and at most 1
 // SHARE: error: energy must be above 0 and at most 1

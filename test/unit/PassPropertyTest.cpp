@@ -87,8 +87,8 @@ std::string randomOptions(llvm::StringRef pass, const RandomEncoder &model,
                 "keep=0.5 multiple=4 method=magnitude"});
   if (pass == "plm-factorize-embedding")
     return one({"rank=5", "rank=8 weighting=none", "energy=0.9",
-                "rank=4 smoothing=1", "rank=1000",
-                "rank=11 allow-growth=true"});
+                "rank=4 smoothing=1", "rank=1000", "keep=0.4",
+                "rank=6 weighting=activation", "rank=11 allow-growth=true"});
   if (pass == "plm-product-quantize")
     return one({"sub-vector=4 codes=16", "sub-vector=2 codes=8",
                 "sub-vector=4 codes=8 codebook-bits=32",
@@ -118,7 +118,7 @@ std::string randomOptions(llvm::StringRef pass, const RandomEncoder &model,
   if (pass == "plm-factorize-linear")
     return "min-elements=0 " +
            one({"rank=3", "energy=0.9 allow-growth=true", "rank=8 fit=-1",
-                "rank=4 weights=l0", "rank=1000"});
+                "keep=0.5", "rank=4 weights=l0", "rank=1000"});
   if (pass == "plm-smooth-activations")
     return one({"", "alpha=0.8", "copy-norms=true", "alpha=0 copy-norms=true",
                 "alpha=2"});

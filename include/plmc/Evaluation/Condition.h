@@ -48,9 +48,9 @@ struct MetricInfo {
   llvm::StringRef name;
   Unit unit;
   bool higherIsBetter;
-  bool needsSequences; // of the original's and the compressed model's outputs
-  bool needsLabels;    // texts and what is right of them: --eval
-  double least, most;  // what it can be
+  bool needsSequences;   // of the original's and the compressed model's outputs
+  bool needsLabels;      // texts and what is right of them: --eval
+  double least, most;    // what it can be
   bool hasShape = false; // is of a run, @BATCHxLENGTH
 };
 llvm::ArrayRef<MetricInfo> allMetrics();

@@ -81,7 +81,7 @@ private:
   const Inventory &inventory;
   Condition condition;
   double base, libraryBytes; // of memory the table has no library in it
-  double elements = 0; // of all groups
+  double elements = 0;       // of all groups
   std::vector<std::pair<TableChoice, double>> tables;
   std::map<double, double> neurons = {{1, 0}}; // by the share that is left
   std::optional<double> layer;                 // what one takes
