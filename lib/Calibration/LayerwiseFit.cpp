@@ -70,35 +70,46 @@ LayerwiseFit::Target LayerwiseFit::targetOf(plm::LinearOp op) {
   return {counterpart[op]->getResult(0), Value(), projections.lookup(op).get()};
 }
 
+/// The original runs to the end of the next few layers.
+llvm::Error LayerwiseFit::advanceOriginal(plm::LinearOp op) {
+  size_t index = llvm::find(asked, op) - asked.begin();
+  if (index < reached)
+    return llvm::Error::success();
+  SmallVector<Value> values;
+  Operation *last = nullptr;
+  int64_t numbers = 0, width = 0;
+  // From where it stopped: a layer that was skipped may be asked for later.
+  size_t end = reached;
+  for (; end < asked.size(); ++end) {
+    Value value = targetOf(asked[end]).teacher;
+    Operation *producer = value.getDefiningOp();
+    int64_t previous = width;
+    width = cast<RankedTensorType>(value.getType()).getShape().back();
+    numbers += tokens * width;
+    // What lies behind its end cannot be asked for any more. It does not stop
+    // where the next is narrower: it would go on from all of the wide one.
+    if (end > index && numbers > int64_t(12) << 20 && // 48 MB
+        width >= previous && last->isBeforeInBlock(producer))
+      break;
+    values.push_back(value);
+    if (Value norm = normTarget(asked[end])) {
+      if (originalNext && norm.getDefiningOp()->isBeforeInBlock(originalNext))
+        normBefore.erase(asked[end]); // ran before it was asked for
+      else
+        values.push_back(norm);
+    }
+    if (!last || last->isBeforeInBlock(producer))
+      last = producer;
+  }
+  originalNext = last->getNextNode();
+  reached = end;
+  return before->advanceTo(originalNext, values);
+}
+
 /// What the layer itself is wanted to give, without its residual.
 llvm::Expected<RowSource> LayerwiseFit::wanted(plm::LinearOp op) {
-  // The original runs to the end of the next few layers.
-  size_t index = llvm::find(asked, op) - asked.begin();
-  if (index >= reached) {
-    SmallVector<Value> values;
-    Operation *last = nullptr;
-    int64_t numbers = 0, width = 0;
-    // From where it stopped: a layer that was skipped may be asked for later.
-    size_t end = reached;
-    for (; end < asked.size(); ++end) {
-      Value value = targetOf(asked[end]).teacher;
-      Operation *producer = value.getDefiningOp();
-      int64_t previous = width;
-      width = cast<RankedTensorType>(value.getType()).getShape().back();
-      numbers += tokens * width;
-      // What lies behind its end cannot be asked for any more. It does not stop
-      // where the next is narrower: it would go on from all of the wide one.
-      if (end > index && numbers > int64_t(12) << 20 && // 48 MB
-          width >= previous && last->isBeforeInBlock(producer))
-        break;
-      values.push_back(value);
-      if (!last || last->isBeforeInBlock(producer))
-        last = producer;
-    }
-    if (llvm::Error error = before->advanceTo(last->getNextNode(), values))
-      return error;
-    reached = end;
-  }
+  if (llvm::Error error = advanceOriginal(op))
+    return std::move(error);
   Target target = targetOf(op);
   auto result = before->rowSource(target.teacher);
   if (!result)
@@ -244,6 +255,8 @@ LayerwiseFit::walk(std::vector<plm::LinearOp> visited,
   now = std::make_unique<StepwiseRun>(func, batches);
   before = std::make_unique<StepwiseRun>(originalFunc, batches);
   reached = 0;
+  originalNext = nullptr;
+  findNorms();
   llvm::DenseSet<Operation *> done;
   llvm::DenseMap<Value, SmallVector<plm::LinearOp>> byInput;
   for (plm::LinearOp op : asked)
@@ -255,6 +268,11 @@ LayerwiseFit::walk(std::vector<plm::LinearOp> visited,
       return llvm::createStringError("interrupted");
     if (llvm::Error error = now->advanceTo(op))
       return error;
+    if (llvm::Error error = advanceOriginal(op))
+      return error;
+    if (normTarget(op))
+      if (llvm::Error error = fitNorm(normBefore[op]))
+        return error;
     SmallVector<plm::LinearOp> group{op};
     for (plm::LinearOp other : byInput[op.getInput()])
       if (other != op && !done.contains(other) && !targetOf(other).residual)
@@ -263,7 +281,7 @@ LayerwiseFit::walk(std::vector<plm::LinearOp> visited,
     if (llvm::Error error = fitGroup(group, visit))
       return error;
   }
-  return llvm::Error::success();
+  return fitLastNorms();
 }
 
 /// Keeps what a later reader adds. The cross term is told about the weight of
@@ -328,10 +346,14 @@ LayerwiseFit::run(llvm::function_ref<llvm::Error(FitLayer &)> change) {
   for (plm::LinearOp op : layers)
     if (firstReader.lookup(op) != op)
       settled.push_back(op);
-  if (!settled.empty())
-    if (llvm::Error error =
-            walk(settled, [&](FitLayer &layer) { return record(layer); }))
+  if (!settled.empty()) {
+    bool wanted = std::exchange(norms, false); // nothing changes yet
+    llvm::Error error =
+        walk(settled, [&](FitLayer &layer) { return record(layer); });
+    norms = wanted;
+    if (error)
       return error;
+  }
   llvm::Error error = walk(layers, [&](FitLayer &layer) -> llvm::Error {
     bool isFirst = laterReaders.contains(layer.op);
     if (isFirst)

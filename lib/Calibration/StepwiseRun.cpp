@@ -216,6 +216,16 @@ void StepwiseRun::keepColumns(Value value, ArrayRef<int64_t> columns) {
   }
 }
 
+void StepwiseRun::mapColumns(Value value, const ColumnMap &map) {
+  for (HostTensor &tensor : values[value]) {
+    int64_t width = map.scale.size();
+    Eigen::Map<Matrix> rows(tensor.as<float>(), tensor.numElements() / width,
+                            width);
+    rows.array().rowwise() *= map.scale.transpose().array();
+    rows.rowwise() += map.shift.transpose();
+  }
+}
+
 /// The tensor's rows without those of padding, if it has one for each position.
 static std::vector<const float *> rowsOf(const HostTensor &tensor,
                                          const CalibrationBatch &batch) {

@@ -190,6 +190,7 @@ llvm::Error ShareLayers::fitAll(func::FuncOp func, ArrayRef<Matrices> sets) {
   plmc::LayerwiseFit &layers = **made;
   layers.int8Inputs = false;
   layers.minElements = 0;
+  layers.norms = fit >= 0;
   for (const Matrices &set : sets)
     layers.share(set);
   for (int64_t sweep = 0; sweep < sweeps; ++sweep)

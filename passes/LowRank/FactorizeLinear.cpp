@@ -170,6 +170,7 @@ llvm::Error FactorizeLinear::runAll(func::FuncOp func) {
     return layers.takeError();
   (*layers)->int8Inputs = false;
   (*layers)->minElements = minElements;
+  (*layers)->norms = fit >= 0;
   return (*layers)->run([&](FitLayer &layer) {
     return chosen.contains(layer.op)
                ? factorize(layer, **layers)

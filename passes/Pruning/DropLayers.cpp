@@ -165,6 +165,7 @@ llvm::Error DropLayers::runAll(func::FuncOp func) {
   if (this->fit < 0)
     return llvm::Error::success();
   fit->int8Inputs = false;
+  fit->norms = true;
   return fit->run([&](plmc::FitLayer &layer) {
     return plmc::repair(layer, this->fit, fit->symbolTable());
   });

@@ -222,6 +222,7 @@ llvm::Error PruneHeads::runAll(func::FuncOp func) {
   if (allocation == "damage")
     if (llvm::Error error = countByDamage(walk))
       return error;
+  walk.norms = fit >= 0;
   bool found = false;
   llvm::Error error = walk.run([&](FitLayer &layer) -> llvm::Error {
     SmallVector<AttentionOp> attentions;

@@ -131,6 +131,7 @@ llvm::Error PruneNeurons::fitAll(func::FuncOp func, int64_t &pruned) {
   if (!fit)
     return fit.takeError();
   (*fit)->int8Inputs = false;
+  (*fit)->norms = this->fit >= 0;
   return (*fit)->run([&](FitLayer &layer) -> llvm::Error {
     SmallVector<LinearOp> downs{layer.op};
     downs.append(layer.others);

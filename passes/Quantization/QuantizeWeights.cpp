@@ -229,6 +229,7 @@ llvm::Error QuantizeWeights::runAll(func::FuncOp func) {
     return fit.takeError();
   symbols = &(*fit)->symbolTable();
   (*fit)->minElements = minElements;
+  (*fit)->norms = this->fit >= 0;
   return (*fit)->run([&](plmc::FitLayer &layer) {
     return quantize(layer.op, layer.weight, &layer);
   });

@@ -37,6 +37,9 @@ struct FitLayer {
 /// layer whose output is added to a residual is wanted to give the original's
 /// sum, less the residual as it now is.
 ///
+/// Norms between the layers get the gain and the shift by which they are
+/// nearest to what they gave in the original, if `norms` says so.
+///
 /// A weight that several layers read is changed when the first of them is
 /// reached, by the sum of all their statistics. Those of the later layers are
 /// from a walk before, of the model as it was then.
@@ -69,6 +72,10 @@ public:
   /// Layers smaller than this are left alone.
   static constexpr int64_t leastElements = 4096;
   int64_t minElements = leastElements;
+  /// Norms are fitted, too. Those are left alone whose gain another norm reads,
+  /// too, or whose width is not the original's. Not for a pass that gives norms
+  /// other coordinates.
+  bool norms = false;
 
   /// Before `run`: `op`, which a pass has put in, is wanted to give what
   /// `original`, an op of the function as it was, gave.
@@ -104,6 +111,12 @@ private:
   LayerwiseFit() = default;
   Target targetOf(plm::LinearOp op);
   llvm::Expected<RowSource> wanted(plm::LinearOp op);
+  llvm::Error advanceOriginal(plm::LinearOp op);
+  mlir::Value normTarget(plm::LinearOp op) const;
+  void findNorms();
+  bool mayFit(plm::LayerNormOp norm);
+  llvm::Error fitNorm(plm::LayerNormOp norm);
+  llvm::Error fitLastNorms();
   void findLayers();
   /// Visits some layers, in order, with their statistics as they are.
   llvm::Error walk(std::vector<plm::LinearOp> visited,
@@ -124,6 +137,9 @@ private:
   std::unique_ptr<StepwiseRun> now, before;
   std::vector<plm::LinearOp> asked; // those of a walk, in order
   size_t reached = 0;               // targets of `before` that were computed
+  mlir::Operation *originalNext = nullptr; // the first op `before` has not run
+  llvm::DenseMap<mlir::Operation *, plm::LayerNormOp>
+      normBefore; // by the first layer that reads it
   std::unique_ptr<Gemm> gemm;
 
   llvm::DenseMap<mlir::Operation *, llvm::SmallVector<int64_t>> outputsKept;

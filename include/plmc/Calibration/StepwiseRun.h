@@ -9,6 +9,7 @@
 #define PLMC_CALIBRATION_STEPWISERUN_H
 
 #include "plmc/Calibration/CalibrationSet.h"
+#include "plmc/Calibration/NormFit.h"
 #include "plmc/Calibration/RowSource.h"
 #include "llvm/ADT/DenseMap.h"
 
@@ -32,6 +33,8 @@ public:
   /// A pass has made a value that was computed narrower: only these columns of
   /// it are left.
   void keepColumns(mlir::Value value, llvm::ArrayRef<int64_t> columns);
+  /// A pass has changed what a value that was computed is, column by column.
+  void mapColumns(mlir::Value value, const ColumnMap &map);
 
   /// A value that has been computed, [.., width], as [tokens, width]: without
   /// the rows of padding if it has a row for each position.
