@@ -54,8 +54,10 @@ llvm::Error LayerwiseFit::fitNorm(plm::LayerNormOp norm) {
     return llvm::joinErrors(have.takeError(), want.takeError());
   ColumnMap map = fitColumns(*have, *want);
   before->release(target);
-  // Where nothing has changed, nothing does.
+  // Where nothing has changed, nothing does; nor where nothing can be told.
   constexpr float little = 1e-5f;
+  if (!map.scale.allFinite() || !map.shift.allFinite())
+    return llvm::Error::success();
   if ((map.scale.array() - 1).abs().maxCoeff() < little &&
       map.shift.cwiseAbs().maxCoeff() < little)
     return llvm::Error::success();

@@ -261,8 +261,7 @@ TEST(HuggingFace, PoolsBySquareRootOfTheLength) {
   std::string from = root + "bert-model-sentence/";
   std::string folder =
       std::string(PLMC_TEST_TMP "/hf-sqrt-") + std::to_string(getpid()) + "/";
-  auto remove =
-      llvm::make_scope_exit([&] { llvm::sys::fs::remove_directories(folder); });
+  llvm::scope_exit remove([&] { llvm::sys::fs::remove_directories(folder); });
   ASSERT_FALSE(llvm::sys::fs::create_directories(folder + "1_Pooling"));
   for (const char *name : {"config.json", "model.safetensors"})
     ASSERT_FALSE(llvm::sys::fs::copy_file(from + name, folder + name));

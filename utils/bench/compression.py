@@ -13,9 +13,10 @@ encoder, which is scored on pairs of sentences (fidelity.py), and timed beside t
 that is among the rows. With --classifier (classifier.py makes one) the same recipe
 makes one of the classifier, which is scored by its accuracy.
 
-Calibration: 600 sentences of STS-B train (2,000 for budgets) and 250 paragraphs of
-WikiText-2 by a fixed seed, all of both for what only counts tokens; for the classifier sentences of its training set instead of STS-B's. What is
-scored on is never calibrated on.
+Calibration: 600 sentences of STS-B train and 250 paragraphs of WikiText-2 by a fixed
+seed, more for budgets (OF_BUDGETS), all of both for what only counts tokens; for the
+classifier sentences of its training set instead of STS-B's. What is scored on is never
+calibrated on.
 """
 
 import argparse
@@ -38,7 +39,9 @@ BUDGETS = {"budget-7MB": "size<7MB", "budget-5MB": "size<5MB", "budget-3MB": "si
 SENTENCES, PARAGRAPHS = 600, 250
 # Recipes that only count tokens take all there is.
 COUNTING = ("alias-8k", "factorized-128", "int8-pq")
-OF_BUDGETS = 2000  # sentences: the fewer the bits, the more it takes
+# Sentences and paragraphs: the smaller the model, the more it takes.
+OF_BUDGETS = {"budget-7MB": (2000, 250), "budget-5MB": (2000, 250),
+              "budget-3MB": (6000, 800), "budget-2MB": (6000, 800)}
 
 
 def choose(lines, count, seed=0):
@@ -77,30 +80,34 @@ class Maker:
         self.plmc, self.model, self.output = plmc, model, output
         self.folder = folder
         os.makedirs(folder, exist_ok=True)
-        self.calibration = "calibration: { file: %s, tokenizer: %s, max-length: 128 }\n" % (
-            json.dumps([os.path.abspath(t) for t in texts]),
-            json.dumps(os.path.abspath(tokenizer)))
+        self.texts = [os.path.abspath(t) for t in texts]
+        self.tokenizer = os.path.abspath(tokenizer)
+
+    def arguments(self, name, base):
+        """What makes the row, beside the names of files."""
+        if name in BUDGETS:
+            state = "budget-%d-%d.state" % OF_BUDGETS[name]
+            return ["--budget=" + BUDGETS[name], "--calibration=" + ",".join(self.texts),
+                    "--set", "calibration.tokenizer=" + self.tokenizer,
+                    "--set", "calibration.max-length=128",
+                    "--resume=" + os.path.join(self.folder, state),
+                    "--print-recipe=" + base + ".found.yaml",
+                    "--pareto=" + base + ".pareto.json"]
+        given = need_file(os.path.join(HERE, "recipes", name + ".yaml"), "a recipe")
+        with open(given, encoding="utf-8") as body, \
+             open(base + ".yaml", "w", encoding="utf-8") as recipe:
+            recipe.write(body.read())
+            recipe.write("calibration: { file: %s, tokenizer: %s, max-length: 128 }\n" %
+                         (json.dumps(self.texts), json.dumps(self.tokenizer)))
+        return ["--recipe=" + base + ".yaml"]
 
     def make(self, name):
         """(library, seconds, report); a library that is there is not made again."""
         base = os.path.join(self.folder, name)
         library, report = base + ".so", base + ".json"
         if not os.path.exists(library):
-            recipe = base + ".yaml"
-            given = os.path.join(HERE, "recipes", name + ".yaml")
-            with open(recipe, "w", encoding="utf-8") as file:
-                if name in BUDGETS:
-                    file.write("version: 1\nsteps: []\n" + self.calibration)
-                else:
-                    with open(need_file(given, "a recipe"), encoding="utf-8") as body:
-                        file.write(body.read() + self.calibration)
-            arguments = ["compress", self.model, "-o", library, "--recipe=" + recipe,
-                         "--outputs=" + self.output, "--report=" + report]
-            if name in BUDGETS:
-                arguments += ["--budget=" + BUDGETS[name], "--budget-time=900",
-                              "--resume=" + os.path.join(self.folder, "budget.state"),
-                              "--print-recipe=" + base + ".found.yaml",
-                              "--pareto=" + base + ".pareto.json"]
+            arguments = ["compress", self.model, "-o", library, "--outputs=" + self.output,
+                         "--report=" + report] + self.arguments(name, base)
             print("%s: %s" % (os.path.basename(self.folder), name), flush=True)
             start = time.monotonic()
             done = subprocess.run([self.plmc] + arguments, env=common.clean_env(),
@@ -160,15 +167,20 @@ def main():
                       choose(sts_sentences(a.sts_train), SENTENCES))
     encoder = Maker(a.plmc, a.model, a.output, [own, general], a.tokenizer,
                     os.path.join(a.folder, "encoder"))
-    more = write_lines(os.path.join(a.folder, "sts-more.txt"),
-                       choose(sts_sentences(a.sts_train), OF_BUDGETS))
-    budgets = Maker(a.plmc, a.model, a.output, [more, general], a.tokenizer,
-                    os.path.join(a.folder, "encoder"))
+    def of_budget(name):
+        sentences, texts = OF_BUDGETS[name]
+        return Maker(a.plmc, a.model, a.output, [
+            write_lines(os.path.join(a.folder, "sts-%d.txt" % sentences),
+                        choose(sts_sentences(a.sts_train), sentences)),
+            write_lines(os.path.join(a.folder, "wikitext-%d.txt" % texts),
+                        choose(paragraphs(a.wikitext), texts))],
+            a.tokenizer, os.path.join(a.folder, "encoder"))
+
     counting = Maker(a.plmc, a.model, a.output, [
         write_lines(os.path.join(a.folder, "sts-all.txt"), sts_sentences(a.sts_train)),
         write_lines(os.path.join(a.folder, "wikitext-all.txt"), paragraphs(a.wikitext))],
         a.tokenizer, os.path.join(a.folder, "encoder"))
-    made = {name: (budgets if name in BUDGETS else counting if name in COUNTING
+    made = {name: (of_budget(name) if name in BUDGETS else counting if name in COUNTING
                    else encoder).make(name) for name in names}
     classified = make_classified(a, names, general) if a.classifier else {}
     if a.no_score:
