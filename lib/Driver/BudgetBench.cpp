@@ -22,9 +22,10 @@ using Clock = std::chrono::steady_clock;
 
 namespace plmc {
 
-/// Clones that are kept: the layers and neurons of one plan, its tables, and
-/// the same of the one before.
-constexpr size_t maxPrefixes = 6;
+/// Clones that are kept: four steps (layers, neurons, two of the table) of as
+/// many plans as a search explores shapes. Their weights live as long as the
+/// context does in any case.
+constexpr size_t maxPrefixes = 12;
 
 BudgetBench::BudgetBench(ModuleOp recognized, const Recipe &base,
                          const Inventory &inventory, const Goal &goal,

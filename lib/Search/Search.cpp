@@ -220,16 +220,20 @@ std::optional<Plan> Searcher::nextPlan(size_t count, bool &explores) const {
 }
 
 void Searcher::build() {
-  double longest = 0;
+  // Where layers and neurons are those of a plan that was built, they need not
+  // be cut again.
+  double longest = 0, shortest = std::numeric_limits<double>::infinity();
+  auto lasts = [&](const Plan &plan) {
+    return builtShapes.count({plan.keep, plan.dropped}) ? shortest : longest;
+  };
   size_t failures = 0, idle = 0;
   for (size_t count = 0; count < limits.builds && failures < 3; ++count) {
     // One is built in any case.
-    if (bench.interrupted() ||
-        (count && bench.seconds() + longest > limits.seconds))
+    if (bench.interrupted() || (count && bench.seconds() > limits.seconds))
       return;
     bool explores;
     std::optional<Plan> plan = nextPlan(count, explores);
-    if (!plan)
+    if (!plan || (count && bench.seconds() + lasts(*plan) > limits.seconds))
       return;
     // Nothing better is in sight, twice.
     const Measurement &best = result.all[result.best].measurement;
@@ -244,6 +248,7 @@ void Searcher::build() {
     double start = bench.seconds();
     const Measurement *measured = measure(*plan);
     longest = std::max(longest, bench.seconds() - start);
+    shortest = std::min(shortest, bench.seconds() - start);
     if (!measured) {
       ++failures;
       continue;
