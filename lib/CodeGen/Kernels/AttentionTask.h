@@ -34,7 +34,7 @@ public:
   // bf16: words of a panel of V, to a multiple of a step of the product.
   static constexpr int64_t wordsPerStep = 4;
   Value valueWords;
-  mlir::func::FuncOp softmax;
+  llvm::SmallVector<mlir::func::FuncOp> softmax; // the most rows first
   // With a bias: at this sequence and head; the sources of its rows; the
   // source of its position 0; strides in elements.
   Value bias, rowSource, firstSource, biasQueryStride, biasKeyStride;
