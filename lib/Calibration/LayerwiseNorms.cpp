@@ -1,4 +1,4 @@
-//===- LayerwiseNorms.cpp - Norms between layers that change -------------===//
+//===- LayerwiseNorms.cpp - Norms between layers that change --------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

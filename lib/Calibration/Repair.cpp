@@ -1,5 +1,4 @@
-//===- Repair.cpp - Fit a layer to what it gave
-//----------------------------===//
+//===- Repair.cpp - Fit a layer to what it gave ---------------------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception

@@ -1,5 +1,4 @@
-//===- ColumnWeights.cpp - What columns of a word table count
-//--------------===//
+//===- ColumnWeights.cpp - What columns of a word table count -------------===//
 //
 // Part of plmc, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
