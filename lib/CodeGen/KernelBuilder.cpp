@@ -262,7 +262,8 @@ SmallVector<Value> KernelBuilder::loop(
   setInsertionPointToStart(op.getBody());
   SmallVector<Value> results =
       body(op.getInductionVar(), op.getRegionIterArgs());
-  scf::YieldOp::create(*this, loc, results);
+  if (!inits.empty()) // else there is one
+    scf::YieldOp::create(*this, loc, results);
   return SmallVector<Value>(op.getResults());
 }
 
@@ -283,6 +284,16 @@ void KernelBuilder::ifThenElse(Value condition, llvm::function_ref<void()> then,
 }
 Value KernelBuilder::select(Value condition, Value a, Value b) {
   return arith::SelectOp::create(*this, loc, condition, a, b);
+}
+
+void KernelBuilder::forRows(
+    Value lo, Value hi, int64_t together,
+    llvm::ArrayRef<llvm::function_ref<void(Value, Value)>> steps) {
+  loop(lo, hi, together, [&](Value first) {
+    Value last = min(add(first, together), hi);
+    for (auto step : steps)
+      loop(first, last, 1, [&](Value row) { step(row, sub(row, first)); });
+  });
 }
 
 void KernelBuilder::forColumns(int64_t width,

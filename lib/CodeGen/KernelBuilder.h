@@ -139,6 +139,12 @@ public:
                   llvm::function_ref<void()> otherwise);
   Value select(Value condition, Value a, Value b);
 
+  /// Takes the rows of [lo, hi) through some steps, `together` at a time: what
+  /// a row waits for at the end of a step is ready when its next one begins.
+  /// A step is called with the row and its number among those.
+  void forRows(Value lo, Value hi, int64_t together,
+               llvm::ArrayRef<llvm::function_ref<void(Value, Value)>> steps);
+
   /// Calls `body(column, valid)` for every vector of a row of `width` columns;
   /// whole vectors in a loop, the last one masked.
   void forColumns(int64_t width,

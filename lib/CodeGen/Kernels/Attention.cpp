@@ -51,6 +51,8 @@ std::string AttentionSpec::name() const {
                        bf16 ? "_bf16" : "");
 }
 
+static constexpr float lowest = -std::numeric_limits<float>::infinity();
+
 /// Rows of a strip: fewer than a full tile on wide machines, where the rows'
 /// addresses would not fit the integer registers.
 static int64_t stripRows(const TargetInfo &target) {
@@ -100,7 +102,6 @@ Value AttentionTask::scaledBias(Value value) {
   auto constant = [&](float number) {
     return vector ? b.splat(number) : b.f(number);
   };
-  constexpr float lowest = -std::numeric_limits<float>::infinity();
   Value scaled = b.fmul(b.fmax(value, constant(-2e38f)), constant(1.44269504f));
   Value excluded = arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OEQ,
                                          value, constant(lowest));
@@ -139,18 +140,46 @@ void AttentionTask::addBias(Value row, int64_t r) {
   });
 }
 
+SmallVector<Value> AttentionTask::scores(int64_t tile, Value row, bool maxima) {
+  Value factor = b.splat(spec.scale * 1.44269504f);
+  SmallVector<Value> start(maxima ? tile : 0, b.splat(lowest));
+  return b.loop(
+      b.c(0), paddedKeys, width, start, [&](Value key, ValueRange carried) {
+        SmallVector<Value> acc = scoreTile(tile, row, key), next(carried);
+        for (int64_t r = 0; r < tile; ++r)
+          for (int64_t i = 0; i < vectors; ++i) {
+            Value score = b.fmul(acc[r * vectors + i], factor);
+            b.store(score,
+                    b.offset(b.at(b.offset(strip, b.mul(stripStride, r)), key),
+                             i * lanes * 4));
+            if (maxima)
+              next[r] = b.fmax(next[r], score);
+          }
+        return next;
+      });
+}
+
+SmallVector<Value> AttentionTask::rowMaxima(int64_t tile) {
+  SmallVector<Value> rows;
+  for (int64_t r = 0; r < tile; ++r)
+    rows.push_back(b.offset(strip, b.mul(stripStride, r)));
+  return b.loop(
+      b.c(0), paddedKeys, lanes, SmallVector<Value>(tile, b.splat(lowest)),
+      [&](Value key, ValueRange carried) {
+        SmallVector<Value> next;
+        for (auto [row, most] : llvm::zip(rows, carried))
+          next.push_back(b.fmax(most, b.load(b.vf32, b.at(row, key))));
+        return next;
+      });
+}
+
 void AttentionTask::stripOf(int64_t tile, Value row) {
   if (spec.bf16)
     encodeQueries(tile, row);
-  Value factor = b.splat(spec.scale * 1.44269504f);
-  b.loop(b.c(0), paddedKeys, width, [&](Value key) {
-    SmallVector<Value> acc = scoreTile(tile, row, key);
-    for (int64_t r = 0; r < tile; ++r)
-      for (int64_t i = 0; i < vectors; ++i)
-        b.store(b.fmul(acc[r * vectors + i], factor),
-                b.offset(b.at(b.offset(strip, b.mul(stripStride, r)), key),
-                         i * lanes * 4));
-  });
+  // Where registers are left, maxima are found on the way. (What pads the keys
+  // repeats one of them.)
+  bool onTheWay = b.target.avx512 && !spec.bias;
+  SmallVector<Value> maxima = scores(tile, row, onTheWay);
   if (spec.bias)
     b.ifThen(b.lt(b.c(0), keys), [&] {
       for (int64_t r = 0; r < tile; ++r)
@@ -160,23 +189,25 @@ void AttentionTask::stripOf(int64_t tile, Value row) {
   b.ifThen(b.lt(keys, paddedKeys), [&] {
     b.loop(keys, paddedKeys, 1, [&](Value key) {
       for (int64_t r = 0; r < tile; ++r)
-        b.store(b.f(-std::numeric_limits<float>::infinity()),
-                b.at(b.offset(strip, b.mul(stripStride, r)), key));
+        b.store(b.f(lowest), b.at(b.offset(strip, b.mul(stripStride, r)), key));
     });
   });
+  if (!onTheWay)
+    maxima = rowMaxima(tile);
 
   SmallVector<Value> inverse;
   while (int64_t(inverse.size()) < tile) {
     int64_t first = inverse.size();
-    func::FuncOp rows = *llvm::find_if(softmax, [&](func::FuncOp one) {
-      return one.getNumResults() <= tile - first;
-    });
-    auto call = func::CallOp::create(
-        b, b.loc, rows,
-        ValueRange{b.offset(strip, b.mul(stripStride, first)), stripStride,
-                   paddedKeys});
-    for (Value result : call.getResults())
-      inverse.push_back(b.broadcast(result));
+    auto [rows, function] = *llvm::find_if(
+        softmax, [&](auto &one) { return one.first <= tile - first; });
+    SmallVector<Value> arguments{b.offset(strip, b.mul(stripStride, first)),
+                                 stripStride, paddedKeys};
+    for (int64_t r = 0; r < rows; ++r)
+      arguments.push_back(b.reduceMax(maxima[first + r]));
+    auto call = func::CallOp::create(b, b.loc, function, arguments);
+    for (int64_t r = 0; r < rows; ++r)
+      inverse.push_back(b.broadcast(
+          vector::ExtractOp::create(b, b.loc, call.getResult(0), r)));
   }
 
   int64_t panels = llvm::divideCeil(spec.valueSize, width);
@@ -206,75 +237,82 @@ void AttentionTask::strips() {
     b.ifThen(b.eq(rest, b.c(height)), [&] { stripOf(height, row); });
 }
 
-/// (scores : ptr, bytes between rows, length) -> one f32 a row: turns rows of
-/// scores into 2^(s - max), or the codes of that, and gives 1 / sum, or 0 if no
-/// score is above -inf. Built once a module.
+/// (scores : ptr, bytes between rows, length, greatest of each row) -> f32, or
+/// a vector of one for each row: turns rows of scores into 2^(s - max), or the
+/// codes of that, and gives 1 / sum, or 0 if no score is above -inf. Built once
+/// a module.
 ///
-/// A row alone waits for itself, at its maximum and at its sum. So there are
-/// some side by side: all-MiniLM-L6-v2 in int8 took 3.57 ms at 1x128 (plmc
-/// bench, Zen 5) instead of 3.67. (A shorter polynomial for 2^x, since codes
-/// are rounded anyway, was tried: more codes fell to the other side of a
-/// border.)
+/// A row alone waits for its sum. So there are some side by side:
+/// all-MiniLM-L6-v2 in int8 took 3.57 ms at 1x128 (plmc bench, Zen 5) instead
+/// of 3.67. (A shorter polynomial for 2^x, since codes are rounded anyway, was
+/// tried: more codes fell to the other side of a border. More than two results
+/// would come back through the x87 stack: hence the vector.)
 static func::FuncOp buildSoftmaxRows(KernelBuilder &b, ModuleOp module,
                                      int64_t rows, bool bf16) {
   std::string name = llvm::formatv("softmax_{0}{1}", rows, bf16 ? "_bf16" : "");
   if (auto known = module.lookupSymbol<func::FuncOp>(name))
     return known;
-  auto func = b.beginFunction(module, name, {b.ptr, b.i64, b.i64},
-                              SmallVector<Type>(rows, b.f32));
+  auto ofRows = VectorType::get({rows}, b.f32);
+  SmallVector<Type> types{b.ptr, b.i64, b.i64};
+  types.append(rows, b.f32);
+  auto func = b.beginFunction(module, name, types, Type(ofRows));
   func.setPrivate();
   Value length = func.getArgument(2);
-  SmallVector<Value> row;
-  for (int64_t r = 0; r < rows; ++r)
-    row.push_back(b.offset(func.getArgument(0), b.mul(func.getArgument(1), r)));
   int64_t lanes = b.target.lanes;
-  constexpr float lowest = -std::numeric_limits<float>::infinity();
-  auto maxima =
-      b.loop(b.c(0), length, lanes, SmallVector<Value>(rows, b.splat(lowest)),
-             [&](Value i, ValueRange carried) {
-               SmallVector<Value> next;
-               for (auto [one, most] : llvm::zip(row, carried))
-                 next.push_back(b.fmax(most, b.load(b.vf32, b.at(one, i))));
-               return next;
-             });
-  SmallVector<Value> empty, max;
-  for (Value most : maxima) {
-    Value greatest = b.reduceMax(most);
-    // -inf - -inf would be NaN, and NaN times 0 is not 0.
-    empty.push_back(arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OEQ,
-                                          greatest, b.f(lowest)));
-    max.push_back(b.broadcast(b.select(empty.back(), b.f(0), greatest)));
+  auto splat = [&](float value) -> Value {
+    return arith::ConstantOp::create(b, b.loc,
+                                     DenseElementsAttr::get(ofRows, value));
+  };
+  Value max = vector::FromElementsOp::create(
+      b, b.loc, ofRows, ValueRange(func.getArguments()).drop_front(3));
+  Value empty = arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OEQ, max,
+                                      splat(lowest));
+  // -inf - -inf would be NaN, and NaN times 0 is not 0.
+  max = b.select(empty, splat(0), max);
+  SmallVector<Value> row, maxima;
+  for (int64_t r = 0; r < rows; ++r) {
+    row.push_back(b.offset(func.getArgument(0), b.mul(func.getArgument(1), r)));
+    maxima.push_back(b.broadcast(vector::ExtractOp::create(b, b.loc, max, r)));
   }
+  // Codes of two vectors are made in one instruction.
+  int64_t step = bf16 && b.target.dotBF16 ? 2 : 1;
   auto sums =
-      b.loop(b.c(0), length, lanes, SmallVector<Value>(rows, b.splat(0)),
+      b.loop(b.c(0), length, step * lanes, SmallVector<Value>(rows, b.splat(0)),
              [&](Value i, ValueRange carried) {
                SmallVector<Value> next;
                for (int64_t r = 0; r < rows; ++r) {
-                 Value s = b.fsub(b.load(b.vf32, b.at(row[r], i)), max[r]);
-                 Value p = emitExp2(b, s);
+                 SmallVector<Value> p;
+                 for (int64_t v = 0; v < step; ++v) {
+                   Value s = b.load(b.vf32, b.at(row[r], b.add(i, v * lanes)));
+                   p.push_back(emitExp2(b, b.fsub(s, maxima[r])));
+                 }
                  if (bf16) // never beyond what has been read
-                   b.store(emitBF16Codes(b, p),
+                   b.store(step == 2 ? emitBF16CodePair(b, p[0], p[1])
+                                     : emitBF16Codes(b, p[0]),
                            b.at(row[r], i, bf16CodeBytes(b.target)));
                  else
-                   b.store(p, b.at(row[r], i));
-                 next.push_back(b.fadd(carried[r], p));
+                   b.store(p[0], b.at(row[r], i));
+                 next.push_back(b.fadd(carried[r], p[0]));
+                 if (step == 2)
+                   next.back() = b.fadd(next.back(), p[1]);
                }
                return next;
              });
-  SmallVector<Value> inverse;
-  for (auto [none, sum] : llvm::zip(empty, sums))
-    inverse.push_back(b.select(none, b.f(0), b.fdiv(b.f(1), b.reduceAdd(sum))));
-  b.endFunction(inverse);
+  for (Value &sum : sums)
+    sum = b.reduceAdd(sum);
+  Value inverse =
+      b.fdiv(splat(1), vector::FromElementsOp::create(b, b.loc, ofRows, sums));
+  b.endFunction(b.select(empty, splat(0), inverse));
   return func;
 }
 
 func::FuncOp plmc::buildAttention(KernelBuilder &b, ModuleOp module,
                                   const AttentionSpec &spec) {
   // Four rows have their sums and maxima in 8 registers of 32, or 16.
-  SmallVector<func::FuncOp> softmax;
+  SmallVector<std::pair<int64_t, func::FuncOp>> softmax;
   for (int64_t rows : {4, 2, 1})
     if (rows < 4 || b.target.avx512)
-      softmax.push_back(buildSoftmaxRows(b, module, rows, spec.bf16));
+      softmax.push_back({rows, buildSoftmaxRows(b, module, rows, spec.bf16)});
   SmallVector<Type> types(7, b.ptr);
   types.append({b.i64, b.i64});
   if (spec.bias)

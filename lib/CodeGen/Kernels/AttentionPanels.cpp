@@ -6,46 +6,62 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionTask.h"
+#include "DotLoop.h"
 #include "IntegerVectors.h"
+#include "Transpose.h"
 
 using namespace mlir;
 using namespace plmc;
 
 void AttentionTask::packKeys() {
-  // Zero what the padding lanes of the last panel will read.
-  b.ifThen(b.lt(keys, paddedKeys), [&] {
-    Value panel = b.at(keyPanels, b.sub(paddedKeys, b.c(width)), keyRows * 4);
-    b.loop(b.c(0), b.c(keyRows * width), lanes,
-           [&](Value i) { b.store(b.splat(0), b.at(panel, i)); });
-  });
-  b.loop(b.c(0), keys, 1, [&](Value key) {
-    Value source = b.at(k, key, spec.keyStride * 4);
-    Value lane = b.rem(key, b.c(width));
-    Value target = b.at(b.at(keyPanels, b.sub(key, lane), keyRows * 4), lane);
-    if (spec.bf16)
-      return storeKeyWords(source, target);
-    b.loop(b.c(0), b.c(spec.headSize), 1, [&](Value d) {
-      b.store(b.load(b.f32, b.at(source, d)), b.at(target, d, width * 4));
-    });
+  // A square of keys and words at a time. The lanes behind the last key repeat
+  // it; their scores are not used.
+  Value last = b.sub(keys, b.c(1));
+  b.loop(b.c(0), paddedKeys, lanes, [&](Value first) {
+    Value lane = b.rem(first, b.c(width));
+    Value target = b.at(b.at(keyPanels, b.sub(first, lane), keyRows * 4), lane);
+    SmallVector<Value> sources;
+    for (int64_t r = 0; r < lanes; ++r)
+      sources.push_back(
+          b.at(k, b.min(b.add(first, r), last), spec.keyStride * 4));
+    int64_t perVector = spec.bf16 ? 2 * lanes : lanes;
+    auto pack = [&](Value word, int64_t values) {
+      SmallVector<Value> square;
+      for (Value source : sources)
+        square.push_back(keyWords(source, word, values));
+      square = emitTranspose(b, square);
+      int64_t words = spec.bf16 ? llvm::divideCeil(values, 2) : values;
+      for (int64_t w = 0; w < words; ++w)
+        b.store(square[w], b.at(target, b.add(word, w), width * 4));
+    };
+    int64_t whole = spec.headSize / perVector;
+    b.loop(b.c(0), b.c(whole * lanes), lanes,
+           [&](Value word) { pack(word, perVector); });
+    if (int64_t rest = spec.headSize % perVector)
+      pack(b.c(whole * lanes), rest);
   });
 }
 
-void AttentionTask::storeKeyWords(Value source, Value target) {
+Value AttentionTask::keyWords(Value source, Value word, int64_t values) {
+  if (!spec.bf16)
+    return b.loadVec(b.at(source, word), values);
+  auto columns = [&](int64_t column) {
+    int64_t valid = std::clamp<int64_t>(values - column, 0, lanes);
+    return valid ? b.loadVec(b.offset(b.at(source, word, 8), column * 4), valid)
+                 : b.splat(0);
+  };
   IntegerVectors i(b);
-  auto halves = VectorType::get({lanes}, b.getI16Type());
-  auto words = VectorType::get({lanes / 2}, b.i32);
-  for (int64_t d = 0; d < spec.headSize; d += lanes) {
-    Value x =
-        b.loadVec(b.offset(source, d * 4), std::min(lanes, spec.headSize - d));
-    Value codes = emitBF16Codes(b, x);
-    if (codes.getType() != halves)
-      codes =
-          arith::TruncIOp::create(b, b.loc, halves, i.shr(i.bits(codes), 16));
-    codes = vector::BitCastOp::create(b, b.loc, words, codes);
-    for (int64_t w = 0; w < lanes / 2 && d / 2 + w < headWords; ++w)
-      b.store(vector::ExtractOp::create(b, b.loc, codes, w),
-              b.offset(target, (d / 2 + w) * width * 4));
-  }
+  Value x = columns(0), y = columns(lanes);
+  if (b.target.dotBF16)
+    return vector::BitCastOp::create(b, b.loc, i.vi32,
+                                     emitBF16CodePair(b, x, y));
+  // Pairs of lanes as words.
+  x = emitRoundToBF16(b, x);
+  y = emitRoundToBF16(b, y);
+  auto [even, odd] = evenAndOddLanes(lanes);
+  Value low = vector::ShuffleOp::create(b, b.loc, x, y, even);
+  Value high = vector::ShuffleOp::create(b, b.loc, x, y, odd);
+  return arith::OrIOp::create(b, b.loc, i.shr(low, 16), high);
 }
 
 Value AttentionTask::valueColumns(Value key, int64_t column) {
@@ -84,12 +100,20 @@ void AttentionTask::packValuesBF16() {
   };
   auto low = [&](Value x) { return i.shr(emitRoundToBF16(b, x), 16); };
   Value pairs = b.div(keys, b.c(2));
+  SmallVector<int64_t> inTurn;
+  for (int64_t lane = 0; lane < lanes; ++lane)
+    inTurn.append({lane, lanes + lane});
   b.loop(b.c(0), pairs, 1, [&](Value word) {
     Value key = b.mul(word, 2);
     forWord(word, [&](int64_t column) -> Value {
-      Value high = emitRoundToBF16(b, valueColumns(b.add(key, 1), column));
-      return arith::OrIOp::create(b, b.loc, low(valueColumns(key, column)),
-                                  high);
+      Value x = valueColumns(key, column);
+      Value y = valueColumns(b.add(key, 1), column);
+      if (b.target.dotBF16)
+        return vector::BitCastOp::create(
+            b, b.loc, i.vi32,
+            vector::ShuffleOp::create(b, b.loc, emitBF16Codes(b, x),
+                                      emitBF16Codes(b, y), inTurn));
+      return arith::OrIOp::create(b, b.loc, low(x), emitRoundToBF16(b, y));
     });
   });
   b.ifThen(b.lt(b.mul(pairs, 2), keys), [&] {

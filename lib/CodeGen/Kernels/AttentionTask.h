@@ -34,7 +34,8 @@ public:
   // bf16: words of a panel of V, to a multiple of a step of the product.
   static constexpr int64_t wordsPerStep = 4;
   Value valueWords;
-  llvm::SmallVector<mlir::func::FuncOp> softmax; // the most rows first
+  /// Of so many rows, the most first.
+  llvm::SmallVector<std::pair<int64_t, mlir::func::FuncOp>> softmax;
   // With a bias: at this sequence and head; the sources of its rows; the
   // source of its position 0; strides in elements.
   Value bias, rowSource, firstSource, biasQueryStride, biasKeyStride;
@@ -44,7 +45,8 @@ public:
   void strips();
 
 private:
-  void storeKeyWords(Value source, Value target);
+  /// `values` elements of a key as its panel has them, from `word` on.
+  Value keyWords(Value source, Value word, int64_t values);
   void packValuesBF16();
   /// A vector of columns of value row `key`, as it is stored in a panel.
   Value valueColumns(Value key, int64_t column);
@@ -59,6 +61,11 @@ private:
   llvm::SmallVector<Value> valueTile(int64_t tile, int64_t p);
   /// `tile` query rows from `row` on, through scores, softmax and values.
   void stripOf(int64_t tile, Value row);
+  /// Fills the strip; gives the greatest scores of each row, lane by lane, if
+  /// asked to.
+  llvm::SmallVector<Value> scores(int64_t tile, Value row, bool maxima);
+  /// The same of a strip that is filled.
+  llvm::SmallVector<Value> rowMaxima(int64_t tile);
   /// Adds the bias to the scores of query row `row`, in strip row `r`.
   void addBias(Value row, int64_t r);
   /// A bias as it is added to scores in units of log2(e).

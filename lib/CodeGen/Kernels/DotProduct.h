@@ -83,6 +83,9 @@ Value emitRoundToBF16(KernelBuilder &b, Value x);
 /// The same as what a row of codes is made of: vector<lanes x i16> where the
 /// target has the instruction, else vector<lanes x f32>.
 Value emitBF16Codes(KernelBuilder &b, Value x);
+/// Of two vectors at once, where the target has the instruction:
+/// vector<2 * lanes x i16>.
+Value emitBF16CodePair(KernelBuilder &b, Value x, Value y);
 int64_t bf16CodeBytes(const TargetInfo &target);
 
 /// Rows of a register tile. One less than what the registers hold for f32: the

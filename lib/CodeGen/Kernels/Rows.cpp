@@ -11,48 +11,77 @@
 using namespace mlir;
 using namespace plmc;
 
-/// Normalises one row in three passes over it: it is in L1. The variance is
-/// taken from deviations, not from squares, so that a large mean costs no
-/// digits.
-static void emitNormRow(KernelBuilder &b, Value x, Value y, Value gamma,
-                        Value beta, int64_t width, double epsilon) {
-  Value zero = b.splat(0);
-  Value perElement = b.f(1.0f / width);
-  auto add = [&](ValueRange some, ValueRange others) {
-    return SmallVector<Value>{b.fadd(some[0], others[0])};
-  };
-  auto sum = b.reduceColumns(
-      width, ValueRange{zero},
-      [&](Value i, int64_t valid, ValueRange carried) {
-        return SmallVector<Value>{
-            b.fadd(carried[0], b.loadVec(b.at(x, i), valid))};
+namespace {
+/// A row in three passes: it is in L1. The variance is taken from deviations,
+/// not from squares, so that a large mean costs no digits.
+class NormRow {
+public:
+  NormRow(KernelBuilder &b, Value x, int64_t width)
+      : b(b), x(x), width(width) {}
+
+  Value mean();
+  Value inverseDeviation(Value mean, double epsilon);
+  void emit(Value y, Value gamma, Value beta, Value mean, Value inverse);
+
+private:
+  /// Of a sum to which `add` adds a vector of columns.
+  Value average(llvm::function_ref<Value(Value, int64_t, Value)> add);
+  Value load(Value column, int64_t valid) {
+    return b.loadVec(b.at(x, column), valid);
+  }
+
+  KernelBuilder &b;
+  const Value x;
+  const int64_t width;
+};
+} // namespace
+
+Value NormRow::average(llvm::function_ref<Value(Value, int64_t, Value)> add) {
+  auto sums = b.reduceColumns(
+      width, ValueRange{b.splat(0)},
+      [&](Value column, int64_t valid, ValueRange carried) {
+        return SmallVector<Value>{add(column, valid, carried[0])};
       },
-      add);
-  Value mean = b.broadcast(b.fmul(b.reduceAdd(sum[0]), perElement));
-  auto squares = b.reduceColumns(
-      width, ValueRange{zero},
-      [&](Value i, int64_t valid, ValueRange carried) {
-        Value d = b.fsub(b.loadVec(b.at(x, i), valid), mean);
-        if (valid < b.target.lanes) { // absent lanes would add mean^2
-          SmallVector<bool> bits(b.target.lanes);
-          std::fill_n(bits.begin(), valid, true);
-          auto type = VectorType::get({b.target.lanes}, b.i1);
-          Value mask = arith::ConstantOp::create(
-              b, b.loc, type, DenseElementsAttr::get(type, bits));
-          d = b.select(mask, d, zero);
-        }
-        return SmallVector<Value>{b.fma(d, d, carried[0])};
-      },
-      add);
-  Value variance = b.fmul(b.reduceAdd(squares[0]), perElement);
-  Value inverse = b.broadcast(b.fdiv(
-      b.f(1), b.sqrt(b.fadd(variance, b.f(static_cast<float>(epsilon))))));
-  b.forColumns(width, [&](Value i, int64_t valid) {
-    Value d = b.fsub(b.loadVec(b.at(x, i), valid), mean);
-    Value g = b.fmul(inverse, b.loadVec(b.at(gamma, i), valid));
-    Value result =
-        beta ? b.fma(d, g, b.loadVec(b.at(beta, i), valid)) : b.fmul(d, g);
-    b.storeVec(result, b.at(y, i), valid);
+      [&](ValueRange some, ValueRange others) {
+        return SmallVector<Value>{b.fadd(some[0], others[0])};
+      });
+  return b.fmul(b.reduceAdd(sums[0]), b.f(1.0f / width));
+}
+
+Value NormRow::mean() {
+  return average([&](Value column, int64_t valid, Value sum) {
+    return b.fadd(sum, load(column, valid));
+  });
+}
+
+Value NormRow::inverseDeviation(Value mean, double epsilon) {
+  mean = b.broadcast(mean);
+  Value variance = average([&](Value column, int64_t valid, Value sum) {
+    Value d = b.fsub(load(column, valid), mean);
+    if (valid < b.target.lanes) { // absent lanes would add mean^2
+      SmallVector<bool> bits(b.target.lanes);
+      std::fill_n(bits.begin(), valid, true);
+      auto type = VectorType::get({b.target.lanes}, b.i1);
+      Value mask = arith::ConstantOp::create(
+          b, b.loc, type, DenseElementsAttr::get(type, bits));
+      d = b.select(mask, d, b.splat(0));
+    }
+    return b.fma(d, d, sum);
+  });
+  return b.fdiv(b.f(1),
+                b.sqrt(b.fadd(variance, b.f(static_cast<float>(epsilon)))));
+}
+
+void NormRow::emit(Value y, Value gamma, Value beta, Value mean,
+                   Value inverse) {
+  mean = b.broadcast(mean);
+  inverse = b.broadcast(inverse);
+  b.forColumns(width, [&](Value column, int64_t valid) {
+    Value d = b.fsub(load(column, valid), mean);
+    Value g = b.fmul(inverse, b.loadVec(b.at(gamma, column), valid));
+    b.storeVec(beta ? b.fma(d, g, b.loadVec(b.at(beta, column), valid))
+                    : b.fmul(d, g),
+               b.at(y, column), valid);
   });
 }
 
@@ -65,11 +94,31 @@ func::FuncOp plmc::buildNorm(KernelBuilder &b, ModuleOp module, int64_t width,
                                   .str(),
                               {b.ptr, b.ptr, b.ptr, b.ptr, b.i64, b.i64});
   func.setPrivate();
-  b.loop(func.getArgument(4), func.getArgument(5), 1, [&](Value row) {
-    emitNormRow(b, b.at(func.getArgument(0), row, width * 4),
-                b.at(func.getArgument(3), row, width * 4), func.getArgument(1),
-                beta ? func.getArgument(2) : Value(), width, epsilon);
-  });
+  constexpr int64_t together = 8;
+  auto array = [&] {
+    return LLVM::AllocaOp::create(b, b.loc, b.ptr, b.f32, b.c(together));
+  };
+  Value means = array(), inverses = array();
+  auto rowAt = [&](Value index) {
+    return NormRow(b, b.at(func.getArgument(0), index, width * 4), width);
+  };
+  auto of = [&](Value array, Value place) {
+    return b.load(b.f32, b.at(array, place));
+  };
+  auto mean = [&](Value row, Value place) {
+    b.store(rowAt(row).mean(), b.at(means, place));
+  };
+  auto inverse = [&](Value row, Value place) {
+    b.store(rowAt(row).inverseDeviation(of(means, place), epsilon),
+            b.at(inverses, place));
+  };
+  auto emit = [&](Value row, Value place) {
+    rowAt(row).emit(b.at(func.getArgument(3), row, width * 4),
+                    func.getArgument(1), beta ? func.getArgument(2) : Value(),
+                    of(means, place), of(inverses, place));
+  };
+  b.forRows(func.getArgument(4), func.getArgument(5), together,
+            {mean, inverse, emit});
   b.endFunction();
   return func;
 }
