@@ -13,6 +13,7 @@
 #include "plmc/Evaluation/TemporaryModel.h"
 #include "plmc/Support/Interrupt.h"
 #include "plmc/Support/TemporaryFile.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
@@ -23,8 +24,7 @@ using Clock = std::chrono::steady_clock;
 namespace plmc {
 
 /// Clones that are kept: four steps (layers, neurons, two of the table) of as
-/// many plans as a search explores shapes. Their weights live as long as the
-/// context does in any case.
+/// many plans as a search explores shapes.
 constexpr size_t maxPrefixes = 12;
 
 BudgetBench::BudgetBench(ModuleOp recognized, const Recipe &base,
@@ -33,7 +33,7 @@ BudgetBench::BudgetBench(ModuleOp recognized, const Recipe &base,
                          Progress &line)
     : original(recognized), base(base), inventory(inventory), goal(goal),
       compileOptionsOf(std::move(compileOptionsOf)), folder(std::move(folder)),
-      line(line) {}
+      line(line), reclaimer(recognized.getContext()) {}
 
 static bool boundsKind(const Goal &goal, bool ofEmbeddings) {
   return llvm::any_of(goal.all(), [&](const Condition &c) {
@@ -216,6 +216,12 @@ Expected<Measurement> BudgetBench::measure(const Plan &plan) {
   Expected<Recipe> recipe = recipeOf(plan);
   if (!recipe)
     return recipe.takeError();
+  llvm::scope_exit reclaim([&] { // when the module is gone
+    SmallVector<ModuleOp> kept{original};
+    for (Prefix &prefix : prefixes)
+      kept.push_back(*prefix.module);
+    reclaimer.freeAllBut(kept);
+  });
   Expected<OwningOpRef<ModuleOp>> module = build(*recipe);
   if (!module)
     return module.takeError();

@@ -15,6 +15,7 @@
 #include "plmc/CodeGen/Compile.h"
 #include "plmc/Evaluation/Evaluator.h"
 #include "plmc/Search/Search.h"
+#include "plmc/Support/WeightReclaimer.h"
 #include <chrono>
 #include <functional>
 #include <list>
@@ -71,6 +72,7 @@ private:
     mlir::OwningOpRef<mlir::ModuleOp> module;
   };
   std::list<Prefix> prefixes;
+  WeightReclaimer reclaimer;
   std::chrono::steady_clock::time_point start =
       std::chrono::steady_clock::now();
 };

@@ -20,6 +20,7 @@
 #include "plmc/Driver/Verify.h"
 #include "Import.h"
 #include "Progress.h"
+#include "VerifyTolerance.h"
 #include "mlir/Pass/PassManager.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Driver/Error.h"
@@ -58,67 +59,6 @@ struct OutputPair {
   unsigned reference, candidate;
   SmallVector<DimExpr> dims;
 };
-
-bool isHalf(Type type) {
-  Type element = getElementTypeOrSelf(type);
-  return element.isF16() || element.isBF16();
-}
-
-bool computesInHalf(func::FuncOp func) {
-  return llvm::any_of(func.getArgumentTypes(), isHalf) ||
-         func.walk([](Operation *op) {
-               return llvm::any_of(op->getResultTypes(), isHalf)
-                          ? WalkResult::interrupt()
-                          : WalkResult::advance();
-             })
-             .wasInterrupted();
-}
-
-/// Half a unit in the last place of a 16-bit output falls to either side.
-double roundingOf(DType dtype) {
-  return dtype == DType::F16 ? 0x1p-10 : dtype == DType::BF16 ? 0x1p-7 : 0;
-}
-
-/// What is allowed where activations are rounded to 8 or 16 bits; 0 where they
-/// are not. Any two orders of summation then fall to either side of a half
-/// sooner or later, and are a whole step apart; over several layers such
-/// differences grow to the noise of the rounding itself. (One product is exact
-/// to rounding: CodeGenPrecisionTest, CodeGenQuantizeTest.) A model that came
-/// quantized rounds at each plm.quantize; encoders of six layers with real
-/// weights, correct to 1e-6 in each product, were up to 0.23 apart.
-double toleranceOfRounding(func::FuncOp func) {
-  double allowed = 0, ofQuantize = 0;
-  func.walk([&](Operation *op) {
-    if (isa<plm::QuantizeOp>(op))
-      ofQuantize += 0.02;
-    if (auto attention = dyn_cast<plm::AttentionOp>(op))
-      if (attention.getPrecision() == plm::Precision::BF16)
-        allowed = std::max(allowed, 0.02);
-    auto linear = dyn_cast<plm::LinearOp>(op);
-    if (!linear)
-      return;
-    plm::Precision precision =
-        linear.getPrecision().value_or(plm::Precision::F32);
-    if (precision == plm::Precision::BF16)
-      allowed = std::max(allowed, 0.02);
-    if (precision == plm::Precision::Int8)
-      allowed = std::max(allowed, 0.15);
-  });
-  return std::max(allowed, std::min(ofQuantize, 0.25));
-}
-
-/// True if a value of one sentence has a part in the rounding of another: a
-/// dynamic quantisation takes its scale from the whole batch.
-bool sharesRange(func::FuncOp func) {
-  return func
-      .walk([](plm::QuantizeOp op) {
-        return isa_and_present<plm::ConstantOp, plm::GetParameterOp>(
-                   op.getScale().getDefiningOp())
-                   ? WalkResult::advance()
-                   : WalkResult::interrupt();
-      })
-      .wasInterrupted();
-}
 
 class Verifier {
 public:

@@ -310,8 +310,8 @@ TEST(CodeGenPrecision, AttentionBF16) {
   struct Size {
     int64_t heads, size, valueSize;
   };
-  for (Size size :
-       {Size{2, 32, 32}, Size{3, 5, 7}, Size{1, 24, 40}, Size{1, 64, 64}}) {
+  for (Size size : {Size{2, 32, 32}, Size{3, 5, 7}, Size{1, 24, 40},
+                    Size{1, 64, 64}, Size{2, 37, 33}}) {
     std::string text = attentionText(size.heads, size.size, size.valueSize);
     for (const Level &level : levels) {
       SCOPED_TRACE(llvm::formatv("{0} heads of {1}, {2} {3} {4}", size.heads,

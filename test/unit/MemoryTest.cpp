@@ -5,9 +5,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "mlir/IR/BuiltinDialect.h"
 #include "plmc/Calibration/RowSource.h"
+#include "plmc/Support/CopiedBlob.h"
 #include "plmc/Support/HostTensor.h"
 #include "plmc/Support/MappedFiles.h"
+#include "plmc/Support/WeightReclaimer.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
@@ -83,4 +86,36 @@ TEST(Memory, PagesOfAFileAreGivenBackAndComeAgain) {
   releaseMemory();
   EXPECT_EQ(copy->getBuffer(), text);
   llvm::sys::fs::remove(path);
+}
+
+TEST(Memory, WeightsOfDiscardedModules) {
+  mlir::MLIRContext context;
+  context.loadDialect<mlir::BuiltinDialect>();
+  auto type =
+      mlir::RankedTensorType::get({4}, mlir::Float32Type::get(&context));
+  auto weight = [&] {
+    return mlir::DenseResourceElementsAttr::get(
+        type, "w", copiedBlob(llvm::ArrayRef<float>({1, 2, 3, 4})));
+  };
+  auto moduleOf = [&](mlir::DenseResourceElementsAttr values) {
+    mlir::OwningOpRef<mlir::ModuleOp> module =
+        mlir::ModuleOp::create(mlir::UnknownLoc::get(&context));
+    (*module)->setAttr("test.weights", mlir::ArrayAttr::get(&context, values));
+    return module;
+  };
+  auto bytes = [](mlir::DenseResourceElementsAttr values) {
+    return values.getRawHandle().getBlob()->getData().size();
+  };
+  auto before = weight();
+  WeightReclaimer reclaimer(&context);
+  auto kept = weight(), discarded = weight();
+  auto module = moduleOf(kept);
+  moduleOf(discarded);
+  reclaimer.freeAllBut(*module);
+  EXPECT_EQ(bytes(before), 16u);
+  EXPECT_EQ(bytes(kept), 16u);
+  EXPECT_EQ(bytes(discarded), 0u);
+  reclaimer.freeAllBut({});
+  EXPECT_EQ(bytes(before), 16u);
+  EXPECT_EQ(bytes(kept), 0u);
 }

@@ -29,16 +29,9 @@
 // leaves codes in the strip, from its start. What is copied is rounded on the
 // way.
 //
-// A bias (relative positions, a window, a visible matrix) is [batch, heads,
-// length, length] in the batch's own positions, while rows are packed, kept
-// ones first. row_source leads from one to the other. Keys that lie side by
-// side, which they do unless the mask has holes, are read as vectors.
-//
 //===----------------------------------------------------------------------===//
 
-#include "../VectorMath.h"
 #include "AttentionTask.h"
-#include <limits>
 
 using namespace mlir;
 using namespace plmc;
@@ -50,8 +43,6 @@ std::string AttentionSpec::name() const {
                        allKeys ? "_all" : "", bias ? "_bias" : "",
                        bf16 ? "_bf16" : "");
 }
-
-static constexpr float lowest = -std::numeric_limits<float>::infinity();
 
 /// Rows of a strip: fewer than a full tile on wide machines, where the rows'
 /// addresses would not fit the integer registers.
@@ -95,54 +86,9 @@ SmallVector<Value> AttentionTask::valueTile(int64_t tile, int64_t p) {
                   zeros);
 }
 
-Value AttentionTask::scaledBias(Value value) {
-  // The lowest float, which masks are made of, must not become -inf: a row of
-  // nothing else is an average, as in the graph.
-  auto vector = dyn_cast<VectorType>(value.getType());
-  auto constant = [&](float number) {
-    return vector ? b.splat(number) : b.f(number);
-  };
-  Value scaled = b.fmul(b.fmax(value, constant(-2e38f)), constant(1.44269504f));
-  Value excluded = arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OEQ,
-                                         value, constant(lowest));
-  return b.select(excluded, constant(lowest), scaled);
-}
-
-void AttentionTask::addBias(Value row, int64_t r) {
-  Value position = b.sub(b.loadI32(rowSource, b.add(row, r)), firstSource);
-  Value source = b.at(bias, b.mul(position, biasQueryStride));
-  Value target = b.offset(strip, b.mul(stripStride, r));
-  // Kept rows are in order; so are the others, which come after them.
-  auto positionOf = [&](Value row) {
-    return b.sub(b.loadI32(rowSource, row), firstSource);
-  };
-  Value first = positionOf(b.c(0));
-  auto isRun = [&](Value count) { // the first `count` rows, if any
-    Value last = b.sub(b.select(b.lt(b.c(0), count), count, b.c(1)), b.c(1));
-    return b.eq(b.sub(positionOf(last), first), last);
-  };
-  Value adjacent = arith::AndIOp::create(
-      b, b.loc, arith::AndIOp::create(b, b.loc, isRun(kept), isRun(keys)),
-      b.eq(biasKeyStride, b.c(1)));
-  Value whole =
-      b.select(adjacent, b.sub(keys, b.rem(keys, b.c(lanes))), b.c(0));
-  b.loop(b.c(0), whole, lanes, [&](Value key) {
-    Value at = b.at(target, key);
-    Value value = b.load(b.vf32, b.at(source, b.add(first, key)));
-    b.store(b.fadd(b.load(b.vf32, at), scaledBias(value)), at);
-  });
-  b.loop(whole, keys, 1, [&](Value key) {
-    Value keyPosition = positionOf(key);
-    Value at = b.at(target, key);
-    Value value =
-        b.load(b.f32, b.at(source, b.mul(keyPosition, biasKeyStride)));
-    b.store(b.fadd(b.load(b.f32, at), scaledBias(value)), at);
-  });
-}
-
 SmallVector<Value> AttentionTask::scores(int64_t tile, Value row, bool maxima) {
   Value factor = b.splat(spec.scale * 1.44269504f);
-  SmallVector<Value> start(maxima ? tile : 0, b.splat(lowest));
+  SmallVector<Value> start(maxima ? tile : 0, b.splat(lowestScore));
   return b.loop(
       b.c(0), paddedKeys, width, start, [&](Value key, ValueRange carried) {
         SmallVector<Value> acc = scoreTile(tile, row, key), next(carried);
@@ -164,7 +110,7 @@ SmallVector<Value> AttentionTask::rowMaxima(int64_t tile) {
   for (int64_t r = 0; r < tile; ++r)
     rows.push_back(b.offset(strip, b.mul(stripStride, r)));
   return b.loop(
-      b.c(0), paddedKeys, lanes, SmallVector<Value>(tile, b.splat(lowest)),
+      b.c(0), paddedKeys, lanes, SmallVector<Value>(tile, b.splat(lowestScore)),
       [&](Value key, ValueRange carried) {
         SmallVector<Value> next;
         for (auto [row, most] : llvm::zip(rows, carried))
@@ -189,7 +135,8 @@ void AttentionTask::stripOf(int64_t tile, Value row) {
   b.ifThen(b.lt(keys, paddedKeys), [&] {
     b.loop(keys, paddedKeys, 1, [&](Value key) {
       for (int64_t r = 0; r < tile; ++r)
-        b.store(b.f(lowest), b.at(b.offset(strip, b.mul(stripStride, r)), key));
+        b.store(b.f(lowestScore),
+                b.at(b.offset(strip, b.mul(stripStride, r)), key));
     });
   });
   if (!onTheWay)
@@ -235,75 +182,6 @@ void AttentionTask::strips() {
   Value rest = b.sub(rows, row);
   for (int64_t height = 1; height < tile; ++height)
     b.ifThen(b.eq(rest, b.c(height)), [&] { stripOf(height, row); });
-}
-
-/// (scores : ptr, bytes between rows, length, greatest of each row) -> f32, or
-/// a vector of one for each row: turns rows of scores into 2^(s - max), or the
-/// codes of that, and gives 1 / sum, or 0 if no score is above -inf. Built once
-/// a module.
-///
-/// A row alone waits for its sum. So there are some side by side:
-/// all-MiniLM-L6-v2 in int8 took 3.57 ms at 1x128 (plmc bench, Zen 5) instead
-/// of 3.67. (A shorter polynomial for 2^x, since codes are rounded anyway, was
-/// tried: more codes fell to the other side of a border. More than two results
-/// would come back through the x87 stack: hence the vector.)
-static func::FuncOp buildSoftmaxRows(KernelBuilder &b, ModuleOp module,
-                                     int64_t rows, bool bf16) {
-  std::string name = llvm::formatv("softmax_{0}{1}", rows, bf16 ? "_bf16" : "");
-  if (auto known = module.lookupSymbol<func::FuncOp>(name))
-    return known;
-  auto ofRows = VectorType::get({rows}, b.f32);
-  SmallVector<Type> types{b.ptr, b.i64, b.i64};
-  types.append(rows, b.f32);
-  auto func = b.beginFunction(module, name, types, Type(ofRows));
-  func.setPrivate();
-  Value length = func.getArgument(2);
-  int64_t lanes = b.target.lanes;
-  auto splat = [&](float value) -> Value {
-    return arith::ConstantOp::create(b, b.loc,
-                                     DenseElementsAttr::get(ofRows, value));
-  };
-  Value max = vector::FromElementsOp::create(
-      b, b.loc, ofRows, ValueRange(func.getArguments()).drop_front(3));
-  Value empty = arith::CmpFOp::create(b, b.loc, arith::CmpFPredicate::OEQ, max,
-                                      splat(lowest));
-  // -inf - -inf would be NaN, and NaN times 0 is not 0.
-  max = b.select(empty, splat(0), max);
-  SmallVector<Value> row, maxima;
-  for (int64_t r = 0; r < rows; ++r) {
-    row.push_back(b.offset(func.getArgument(0), b.mul(func.getArgument(1), r)));
-    maxima.push_back(b.broadcast(vector::ExtractOp::create(b, b.loc, max, r)));
-  }
-  // Codes of two vectors are made in one instruction.
-  int64_t step = bf16 && b.target.dotBF16 ? 2 : 1;
-  auto sums =
-      b.loop(b.c(0), length, step * lanes, SmallVector<Value>(rows, b.splat(0)),
-             [&](Value i, ValueRange carried) {
-               SmallVector<Value> next;
-               for (int64_t r = 0; r < rows; ++r) {
-                 SmallVector<Value> p;
-                 for (int64_t v = 0; v < step; ++v) {
-                   Value s = b.load(b.vf32, b.at(row[r], b.add(i, v * lanes)));
-                   p.push_back(emitExp2(b, b.fsub(s, maxima[r])));
-                 }
-                 if (bf16) // never beyond what has been read
-                   b.store(step == 2 ? emitBF16CodePair(b, p[0], p[1])
-                                     : emitBF16Codes(b, p[0]),
-                           b.at(row[r], i, bf16CodeBytes(b.target)));
-                 else
-                   b.store(p[0], b.at(row[r], i));
-                 next.push_back(b.fadd(carried[r], p[0]));
-                 if (step == 2)
-                   next.back() = b.fadd(next.back(), p[1]);
-               }
-               return next;
-             });
-  for (Value &sum : sums)
-    sum = b.reduceAdd(sum);
-  Value inverse =
-      b.fdiv(splat(1), vector::FromElementsOp::create(b, b.loc, ofRows, sums));
-  b.endFunction(b.select(empty, splat(0), inverse));
-  return func;
 }
 
 func::FuncOp plmc::buildAttention(KernelBuilder &b, ModuleOp module,

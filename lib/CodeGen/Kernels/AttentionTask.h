@@ -9,8 +9,19 @@
 #define PLMC_LIB_CODEGEN_KERNELS_ATTENTIONTASK_H
 
 #include "Kernels.h"
+#include <limits>
 
 namespace plmc {
+
+/// A score that does not take part.
+inline constexpr float lowestScore = -std::numeric_limits<float>::infinity();
+
+/// (scores : ptr, bytes between rows, length, greatest of each row) -> a vector
+/// of one f32 for each row: turns rows of scores into 2^(s - max), or the codes
+/// of that, and gives 1 / sum, or 0 if no score is above -inf. Built once a
+/// module.
+mlir::func::FuncOp buildSoftmaxRows(KernelBuilder &b, mlir::ModuleOp module,
+                                    int64_t rows, bool bf16);
 
 /// Emits the parts of one task; members are the task's values.
 class AttentionTask {
