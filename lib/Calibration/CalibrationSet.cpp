@@ -10,6 +10,7 @@
 #include "plmc/Dialect/PLM/DimExpr.h"
 #include "plmc/Dialect/PLM/PLM.h"
 #include "plmc/Support/Npz.h"
+#include "plmc/Support/ReadFile.h"
 #include "plmc/Tokenizer/Tokenizer.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <algorithm>
@@ -84,11 +85,10 @@ static llvm::Error addTensors(CalibrationSet &set, llvm::StringRef path) {
 /// Adds the lines of a text.
 static llvm::Error addLines(CalibrationSet &set, llvm::StringRef path,
                             const Tokenizer &tokenizer, int64_t maxLength) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
+  auto buffer = readRegularFile(path);
   if (!buffer)
     return fail("calibration data '" + path +
-                "': " + buffer.getError().message());
+                "': " + llvm::toString(buffer.takeError()));
   EncodeOptions options;
   options.maxLength = maxLength;
   if (!maxLength && !tokenizer.maxLength())

@@ -18,22 +18,33 @@ static bool isAdded(Value value) {
   });
 }
 
-/// What `attention` reads its queries from, before the norm if there is one
-/// that the residual goes around.
-static Value streamBefore(plm::AttentionOp attention) {
+/// The residual goes through a matrix (passes/Pruning, prune-width).
+static bool isTurned(Value stream) {
+  return llvm::any_of(stream.getUsers(), [](Operation *user) {
+    auto linear = dyn_cast<plm::LinearOp>(user);
+    return linear && !linear.getBias() && isAdded(linear.getResult());
+  });
+}
+
+/// What `attention` makes its queries from; null where that is not clear.
+static Value inputOf(plm::AttentionOp attention) {
   Value value = attention.getQuery();
   while (Operation *op = value.getDefiningOp()) {
-    if (isa<plm::LinearOp, plm::ReshapeOp, plm::TransposeOp>(op)) {
-      value = op->getOperand(0);
-      // A projection may be of low rank: two layers, with nothing between.
-      if (isa<plm::LinearOp>(op) &&
-          (isAdded(value) || !value.getDefiningOp<plm::LinearOp>()))
-        break;
-      continue;
-    }
-    return {};
+    if (!isa<plm::LinearOp, plm::ReshapeOp, plm::TransposeOp>(op))
+      return {};
+    value = op->getOperand(0);
+    // A projection may be of low rank: two layers, with nothing between.
+    if (isa<plm::LinearOp>(op) &&
+        (isAdded(value) || !value.getDefiningOp<plm::LinearOp>()))
+      break;
   }
-  if (isAdded(value))
+  return value;
+}
+
+/// The same before the norm, if there is one that the residual goes around.
+static Value streamBefore(plm::AttentionOp attention) {
+  Value value = inputOf(attention);
+  if (!value || isAdded(value))
     return value;
   if (auto norm = value.getDefiningOp<plm::LayerNormOp>())
     if (isAdded(norm.getInput()))
@@ -63,6 +74,9 @@ plmc::findEncoderLayers(func::FuncOp func) {
   std::vector<EncoderLayer> layers;
   for (plm::AttentionOp attention : attentions) {
     Value begin = streamBefore(attention);
+    if (Value input = inputOf(attention); !begin && input && isTurned(input))
+      return fail("prune-width has put a matrix between them; run this before "
+                  "it");
     if (!begin)
       return fail("an attention's input is added to nothing");
     if (!layers.empty()) {

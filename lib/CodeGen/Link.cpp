@@ -58,6 +58,28 @@ static llvm::Error runLLD(llvm::ArrayRef<std::string> arguments) {
   return llvm::createStringError("linking failed: " + first);
 }
 
+/// lld and the writer of stubs map what they write: a disk that gets full would
+/// end the process with SIGBUS. (--no-mmap-output-file of lld 22 maps, too.)
+static llvm::Error checkSpace(llvm::StringRef path,
+                              llvm::ArrayRef<std::string> objects,
+                              uint64_t more = 0) {
+  llvm::StringRef folder = llvm::sys::path::parent_path(path);
+  auto space = llvm::sys::fs::disk_space(folder.empty() ? "." : folder);
+  if (!space)
+    return llvm::Error::success();      // writing will tell
+  uint64_t needed = more + (128 << 10); // tables, padding, other files
+  for (const std::string &object : objects) {
+    uint64_t bytes = 0;
+    if (!llvm::sys::fs::file_size(object, bytes))
+      needed += bytes;
+  }
+  if (space->available >= needed)
+    return llvm::Error::success();
+  std::error_code code = std::make_error_code(std::errc::no_space_on_device);
+  return llvm::createStringError(code, "cannot write " + path + ": " +
+                                           code.message());
+}
+
 /// What the emitted code may take from libc: names that every glibc since 2.34
 /// (and the dynamic loader with it) has.
 static bool isLibcSymbol(llvm::StringRef name) {
@@ -133,6 +155,8 @@ llvm::Error plmc::linkSharedLibrary(llvm::StringRef object,
                                     WeightSection &weights,
                                     llvm::StringRef soname,
                                     llvm::StringRef path) {
+  if (llvm::Error error = checkSpace(path, object.str(), weights.size()))
+    return error;
   llvm::ifs::IFSStub stub;
   stub.SoName = "libc.so.6";
   stub.Target.ArchString = "x86_64";
@@ -191,6 +215,8 @@ llvm::Error plmc::linkSharedLibrary(llvm::StringRef object,
 
 llvm::Error plmc::linkRelocatable(llvm::ArrayRef<std::string> objects,
                                   llvm::StringRef path) {
+  if (llvm::Error error = checkSpace(path, objects))
+    return error;
   std::vector<std::string> arguments{"-r", "-o", path.str()};
   arguments.insert(arguments.end(), objects.begin(), objects.end());
   return runLLD(arguments);

@@ -52,12 +52,6 @@ Error checkBudgetOptions(const CompressOptions &options, OutputFormat format) {
   if (needsLabels(options.budget) && options.evalPath.empty())
     return refuse("asks how good answers are; name texts with labels: "
                   "--eval=FILE.tsv");
-  for (auto [option, path] : {std::pair("--resume", &options.resumePath),
-                              std::pair("--pareto", &options.paretoPath)})
-    if (!path->empty())
-      if (Error error =
-              checkWritable(option, *path, {options.input, options.output}))
-        return error;
   return Error::success();
 }
 
@@ -73,9 +67,6 @@ static std::string subjectOf(const Recipe &base,
     if (auto file = llvm::MemoryBuffer::getFile(
             path, /*IsText=*/false, /*RequiresNullTerminator=*/false))
       text += std::to_string(llvm::xxh3_64bits((*file)->getBuffer())) + " ";
-  for (const Condition &condition : options.budget)
-    if (const MetricInfo &info = metricInfo(condition.metric); info.hasShape)
-      text += info.name.str() + condition.shapeText() + " ";
   return text + printRecipe(base);
 }
 

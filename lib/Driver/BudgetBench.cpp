@@ -61,6 +61,12 @@ Error BudgetBench::prepare(BudgetState *known, StringRef evalPath) {
   if (boundsKind(goal, false) && !evaluator->hasDistributions())
     return makeError(ExitCode::Usage, "--budget: the model gives no logits; "
                                       "bound a cosine instead of kl or top1");
+  for (const Condition &condition : goal.all())
+    if (metricInfo(condition.metric).hasShape)
+      if (Error error = checkShape("--budget '" + condition.text + "'",
+                                   evaluator->original(),
+                                   {condition.batch, condition.sequence}))
+        return error;
   if (!needsLabels(goal.all()))
     return Error::success();
   auto read = Labels::read(evalPath, base);
@@ -210,9 +216,9 @@ Expected<Measurement> BudgetBench::measureModule(ModuleOp module,
 Expected<Measurement> BudgetBench::measure(const Plan &plan) {
   std::string key = plan.key();
   Clock::time_point begin = Clock::now();
-  if (state)
-    if (const Measurement *known = state->find(key))
-      return *known;
+  const Measurement *known = state ? state->find(key) : nullptr;
+  if (known && goal.isAnswered(*known))
+    return *known;
   Expected<Recipe> recipe = recipeOf(plan);
   if (!recipe)
     return recipe.takeError();
@@ -229,6 +235,8 @@ Expected<Measurement> BudgetBench::measure(const Plan &plan) {
   if (!result)
     return result;
   result->seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  if (known) // of another budget
+    result->runs.insert(known->runs.begin(), known->runs.end());
   if (state)
     if (Error error = state->add(key, *result))
       return std::move(error);

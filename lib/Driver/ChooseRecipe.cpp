@@ -19,8 +19,8 @@
 #include "plmc/Calibration/Part.h"
 #include "plmc/Driver/Version.h"
 #include "plmc/InitAll.h"
+#include "plmc/Support/ReadFile.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/SHA256.h"
 
@@ -153,12 +153,11 @@ Error hashCalibration(Recipe &recipe) {
     return Error::success();
   llvm::SHA256 hash;
   for (const std::string &path : calibration.paths()) {
-    auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                              /*RequiresNullTerminator=*/false);
+    auto buffer = readRegularFile(path);
     if (!buffer)
       return makeError(ExitCode::BadInput,
                        calibration.origin.text + ": calibration data '" + path +
-                           "': " + buffer.getError().message());
+                           "': " + llvm::toString(buffer.takeError()));
     hash.update((*buffer)->getBuffer());
   }
   std::string found = llvm::toHex(hash.final(), /*LowerCase=*/true);

@@ -26,6 +26,7 @@
 #include "plmc/Support/TemporaryFile.h"
 #include "plmc/Support/Text.h"
 #include "plmc/Tokenizer/Tokenizer.h"
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include <chrono>
@@ -79,6 +80,7 @@ private:
   std::unique_ptr<PassRunner> passes;
   CompressReport report;
   CostMeter meter{options, recipe, report, progress};
+  std::optional<NewTokenizers> newTokenizers;
   std::optional<BudgetOutcome> budget; // of --budget
   std::string destination;             // of the output, links followed
   std::string written;                 // where it is until it has been verified
@@ -131,6 +133,11 @@ Error Compression::transform() {
   counters = std::make_unique<CounterSink>(context.get());
   passes = std::make_unique<PassRunner>(*module, options, report.pipeline,
                                         progress, dump.get());
+  Recipe asChosen = recipe;
+  newTokenizers.emplace(recipe);
+  llvm::scope_exit restore([&] { recipe = std::move(asChosen); });
+  if (Error error = newTokenizers->check())
+    return error;
   if (Error error = runSteps(*module, recipe, *passes, *counters, report.steps,
                              [&](StepReport *step) {
                                return step ? meter.afterStep(*module, *step)
@@ -410,6 +417,8 @@ Error Compression::run() {
   report.seconds = secondsSince(start) - meter.seconds();
   if (!error && options.verifyCases)
     error = verifyResult();
+  if (!error)
+    error = newTokenizers->putInPlace();
   if (error) {
     // The dumps up to here are what one wants to read now.
     if (dump)

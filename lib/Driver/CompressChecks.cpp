@@ -43,15 +43,22 @@ Error checkCompressOptions(const CompressOptions &options,
     return Error::success();
   if (Error error = checkModelPath(options.input))
     return error;
-  if (!options.printRecipe.empty() && options.printRecipe != "-")
-    if (Error error = checkWritable("--print-recipe", options.printRecipe,
-                                    {options.input, options.output}))
-      return error;
+  std::vector<std::string> named{options.input, options.output};
+  auto check = [&](StringRef option, const std::string &path) -> Error {
+    if (path.empty() || path == "-")
+      return Error::success();
+    Error error = checkWritable(option, path, named);
+    named.push_back(path);
+    return error;
+  };
+  if (Error error = check("--print-recipe", options.printRecipe))
+    return error;
   for (const std::string &path : options.reportPaths)
-    if (Error error =
-            checkWritable("--report", path, {options.input, options.output}))
+    if (Error error = check("--report", path))
       return error;
-  return Error::success();
+  if (Error error = check("--resume", options.resumePath))
+    return error;
+  return check("--pareto", options.paretoPath);
 }
 
 Error checkWeights(ModuleOp module, const CompressOptions &options,

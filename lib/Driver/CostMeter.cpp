@@ -97,10 +97,13 @@ Error CostMeter::begin(ModuleOp module) {
   report.componentsBefore = weightBreakdown(module);
   report.recognized = summarizeModel(module);
   vocabulary = module->getAttr("plm.vocabulary");
-  if (!options.latencyShapes.empty() || labels)
+  if (wantsShapes() || labels)
     original = module.clone();
   if (wantsDistance())
     if (Error error = createEvaluator(module))
+      return error;
+  if (wantsShapes())
+    if (Error error = checkShapes())
       return error;
   if (!labels)
     return Error::success();
@@ -115,6 +118,31 @@ Error CostMeter::begin(ModuleOp module) {
   if (!scores)
     return scores.takeError();
   report.labels->before = std::move(*scores);
+  return Error::success();
+}
+
+bool CostMeter::wantsShapes() const {
+  return !options.latencyShapes.empty() ||
+         llvm::any_of(options.failIf, [](const Condition &condition) {
+           return metricInfo(condition.metric).hasShape;
+         });
+}
+
+/// What the model does not take would be noticed when all is done.
+Error CostMeter::checkShapes() {
+  Expected<LoadedModel *> model = originalModel();
+  if (!model)
+    return model.takeError();
+  for (const std::string &text : options.latencyShapes)
+    if (Error error = checkShape("--report-latency=" + text, **model,
+                                 *parseShape("--report-latency", text)))
+      return error;
+  for (const Condition &condition : options.failIf)
+    if (metricInfo(condition.metric).hasShape)
+      if (Error error =
+              checkShape("--fail-if '" + condition.text + "'", **model,
+                         {condition.batch, condition.sequence}))
+        return error;
   return Error::success();
 }
 
@@ -165,10 +193,7 @@ Error CostMeter::afterStep(ModuleOp module, StepReport &step) {
 Error CostMeter::afterSteps(ModuleOp module) {
   Stopwatch watch(spent);
   report.componentsAfter = weightBreakdown(module);
-  bool timed = llvm::any_of(options.failIf, [](const Condition &condition) {
-    return metricInfo(condition.metric).hasShape;
-  });
-  if (timed || labels || !options.latencyShapes.empty())
+  if (wantsShapes() || labels)
     final = module.clone();
   if (labels)
     if (Error error = labels->follow(module, recipe))

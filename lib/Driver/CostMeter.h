@@ -46,6 +46,8 @@ public:
 private:
   bool wantsDistance() const;
   bool conditionNeedsSequences() const;
+  bool wantsShapes() const;
+  llvm::Error checkShapes();
   llvm::Error createEvaluator(mlir::ModuleOp module);
   llvm::Error compare(mlir::ModuleOp module);
   llvm::Expected<LoadedModel *> originalModel();

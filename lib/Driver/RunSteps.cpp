@@ -8,8 +8,10 @@
 #include "RunSteps.h"
 #include "Vocabulary.h"
 #include "plmc/Calibration/Part.h"
+#include "plmc/Evaluation/TokenBatches.h"
 #include "plmc/Frontend/ONNX/Recognition.h"
 #include <chrono>
+#include <set>
 
 using namespace mlir;
 using llvm::Error;
@@ -47,11 +49,47 @@ static Error checkCalibration(ModuleOp module, Attribute before,
                        "give texts (--calibration=FILE.txt)");
 }
 
+/// Ids that are not the model's, before any step takes time with them. What
+/// cannot be read is for the step to say.
+static Error checkTokensOfSteps(ModuleOp module, const Recipe &recipe) {
+  std::optional<InputRoles> roles;
+  std::set<std::string> checked;
+  for (const RecipeStep &step : recipe.steps) {
+    const RecipeOption *calibration = step.find("calibration");
+    if (calibration && !calibration->values.empty() &&
+        checked.insert(calibration->values.front()).second) {
+      auto set = CalibrationSet::read(calibration->values.front());
+      if (!roles)
+        if (auto func = module.lookupSymbol<func::FuncOp>("forward")) {
+          auto found = findInputRoles(func);
+          if (found)
+            roles = std::move(*found);
+          else
+            llvm::consumeError(found.takeError());
+        }
+      if (!set)
+        llvm::consumeError(set.takeError());
+      else if (roles)
+        if (Error error = checkTokens(*roles, *set))
+          return makeError(
+              ExitCode::BadInput,
+              step.origin.text + ": step '" + step.name + "': '" +
+                  CalibrationPart::parse(calibration->values.front()).path +
+                  "': " + llvm::toString(std::move(error)));
+    }
+    if (step.name == "reduce-vocabulary")
+      break; // ids mean something else from here on
+  }
+  return Error::success();
+}
+
 Error runSteps(ModuleOp module, const Recipe &recipe, PassRunner &passes,
                const CounterSink &counters, std::vector<StepReport> &reports,
                llvm::function_ref<Error(StepReport *)> measure) {
   if (Error error =
           passes.run([](OpPassManager &pm) { buildRecognitionPipeline(pm); }))
+    return error;
+  if (Error error = checkTokensOfSteps(module, recipe))
     return error;
   if (Error error = measure(nullptr))
     return error;

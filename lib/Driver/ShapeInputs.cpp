@@ -107,3 +107,16 @@ plmc::acceptedInputs(LoadedModel &model, LoadedModel::Context &context,
                                            Twine(shape.sequence) +
                                            ": the library refused: " + refused);
 }
+
+llvm::Error plmc::checkShape(const Twine &option, LoadedModel &model,
+                             Shape shape) {
+  auto context = model.createContext(/*threads=*/1);
+  if (!context)
+    return withCode(context.takeError(), ExitCode::Internal);
+  auto inputs = acceptedInputs(model, **context, shape);
+  if (inputs)
+    return llvm::Error::success();
+  return makeError(ExitCode::Usage,
+                   option + ": " + llvm::toString(inputs.takeError()) +
+                       "; name a shape that it takes, @BATCHxLENGTH");
+}

@@ -23,6 +23,10 @@ llvm::Expected<Shape> parseShape(llvm::StringRef option, llvm::StringRef text);
 llvm::Expected<std::vector<HostTensor>>
 acceptedInputs(LoadedModel &model, LoadedModel::Context &context, Shape shape);
 
+/// A usage error that names `option` where the library refuses the shape.
+llvm::Error checkShape(const llvm::Twine &option, LoadedModel &model,
+                       Shape shape);
+
 } // namespace plmc
 
 #endif // PLMC_LIB_DRIVER_SHAPEINPUTS_H

@@ -9,6 +9,7 @@
 #include "Output.h"
 #include "plmc/Execution/LoadedModel.h"
 #include "plmc/Tokenizer/Tokenizer.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <nlohmann/json.hpp>
 
@@ -111,6 +112,12 @@ Error tokenize(const TokenizeOptions &options, llvm::raw_ostream &out) {
       return error;
   if (options.file.empty())
     return Error::success();
+  llvm::sys::fs::file_status status;
+  if (options.file != "-" && !llvm::sys::fs::status(options.file, status) &&
+      status.type() == llvm::sys::fs::file_type::character_file)
+    return makeError(ExitCode::BadInput,
+                     "reading '" + options.file +
+                         "': it is a device; '-' reads standard input");
   auto buffer = llvm::MemoryBuffer::getFileOrSTDIN(options.file);
   if (!buffer)
     return makeError(ExitCode::BadInput, "reading '" + options.file + "': " +

@@ -24,6 +24,28 @@ namespace plmc {
 /// with it.
 void chooseTokenizerFolder(Recipe &recipe, llvm::StringRef output);
 
+/// Tokenizers that steps write, until the model that they belong to is there:
+/// an older one beside an older model must survive a run that fails.
+class NewTokenizers {
+public:
+  /// Has the steps of `recipe` write them elsewhere.
+  explicit NewTokenizers(Recipe &recipe);
+  ~NewTokenizers();
+  NewTokenizers(const NewTokenizers &) = delete;
+  NewTokenizers &operator=(const NewTokenizers &) = delete;
+
+  /// A usage error where they could not be put in place.
+  llvm::Error check() const;
+  /// Writes them where the recipe had them.
+  llvm::Error putInPlace();
+
+private:
+  /// What passes/VocabularyReduction writes.
+  static constexpr const char *files[] = {"tokenizer.json", "vocab.txt",
+                                          "ids.tsv"};
+  std::vector<std::pair<std::string, std::string>> folders; // temporary, final
+};
+
 /// The hash that a step has written down, or "".
 std::string vocabularyHash(mlir::ModuleOp module);
 /// True if ids mean something else than before the steps.

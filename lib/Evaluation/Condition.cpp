@@ -160,8 +160,8 @@ Error ConditionParser::parseShape(StringRef text, Condition &condition) const {
   constexpr int64_t most = 1 << 20;
   if (batch.getAsInteger(10, condition.batch) ||
       sequence.getAsInteger(10, condition.sequence) || condition.batch < 1 ||
-      condition.sequence < 1 || condition.batch > most ||
-      condition.sequence > most)
+      condition.sequence < 1 || condition.sequence > most ||
+      condition.batch > most / condition.sequence)
     return fail("'" + text + "' is no BATCHxLENGTH such as 1x32");
   return Error::success();
 }
@@ -176,6 +176,8 @@ Expected<Condition> ConditionParser::parse() {
     if (known.name == name)
       info = &known;
   }
+  if (name.empty() && at == StringRef::npos)
+    return fail("a condition is missing between commas or at an end");
   if (!info) {
     std::string hint = nearestName(name, names);
     return fail(

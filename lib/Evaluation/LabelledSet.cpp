@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "plmc/Evaluation/LabelledSet.h"
+#include "plmc/Support/ReadFile.h"
 #include "plmc/Support/Text.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
@@ -157,11 +158,10 @@ Expected<LabelledSet> LabelledSet::parse(StringRef text, StringRef path) {
 }
 
 Expected<LabelledSet> LabelledSet::read(StringRef path) {
-  auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                            /*RequiresNullTerminator=*/false);
+  auto buffer = readRegularFile(path);
   if (!buffer)
     return llvm::createStringError("'" + cleanText(path) +
-                                   "': " + buffer.getError().message());
+                                   "': " + llvm::toString(buffer.takeError()));
   return parse((*buffer)->getBuffer(), path);
 }
 

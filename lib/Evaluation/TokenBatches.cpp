@@ -63,6 +63,7 @@ public:
   Batcher(const InputRoles &roles, const CalibrationSet &set, int64_t tokens)
       : roles(roles), set(set), tokensPerBatch(tokens) {}
   Expected<std::vector<TokenBatch>> run();
+  llvm::Error check();
 
 private:
   Expected<TokenBatch> make(ArrayRef<size_t> rows);
@@ -160,6 +161,25 @@ Expected<TokenBatch> Batcher::make(ArrayRef<size_t> rows) {
   return batch;
 }
 
+llvm::Error Batcher::check() {
+  Expected<std::vector<Use>> found = usesOf(roles);
+  if (!found) {
+    llvm::consumeError(found.takeError());
+    return llvm::Error::success();
+  }
+  uses = std::move(*found);
+  if (llvm::Error error = checkIds())
+    return error;
+  TokenBatch longest;
+  longest.batch = 1;
+  for (size_t i = 0; i < set.sequences.size(); ++i)
+    if (lengthOf(i) > longest.length) {
+      longest.length = lengthOf(i);
+      longest.sequences = {i};
+    }
+  return longest.length ? checkConstraints(longest) : llvm::Error::success();
+}
+
 Expected<std::vector<TokenBatch>> Batcher::run() {
   Expected<std::vector<Use>> found = usesOf(roles);
   if (!found)
@@ -208,6 +228,10 @@ Expected<std::vector<TokenBatch>> makeTokenBatches(const InputRoles &roles,
                                                    const CalibrationSet &set,
                                                    int64_t tokensPerBatch) {
   return Batcher(roles, set, tokensPerBatch).run();
+}
+
+llvm::Error checkTokens(const InputRoles &roles, const CalibrationSet &set) {
+  return Batcher(roles, set, /*tokens=*/1).check();
 }
 
 } // namespace plmc

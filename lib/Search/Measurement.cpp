@@ -56,6 +56,12 @@ double Goal::distance(const Measurement &m) const {
   return sum;
 }
 
+bool Goal::isAnswered(const Measurement &measurement) const {
+  return llvm::all_of(conditions, [&](const Condition &condition) {
+    return measurement.value(condition).has_value();
+  });
+}
+
 bool Goal::isMet(const Measurement &m) const { return distance(m) == 0; }
 
 bool Goal::isBetter(const Measurement &a, const Measurement &b) const {

@@ -89,8 +89,11 @@ std::string shapeOf(LinearOp op) {
 /// An error if the two layers cannot have the same matrices.
 llvm::Error checkAlike(ArrayRef<Matrices> layers, int64_t a, int64_t b) {
   auto fail = [&](const Twine &why) {
-    return llvm::createStringError("layers " + Twine(a) + " and " + Twine(b) +
-                                   " cannot share weights: " + why);
+    return llvm::createStringError(
+        (a == b ? "layer " + std::to_string(a) + " has no weights to share: "
+                : "layers " + std::to_string(a) + " and " + std::to_string(b) +
+                      " cannot share weights: ") +
+        why);
   };
   if (layers[a].size() != layers[b].size())
     return fail("one has " + Twine(layers[a].size()) +
@@ -126,8 +129,8 @@ llvm::Error ShareLayers::checkOptions() {
         "method=fit needs data: give calibration=FILE.npz, or method=mean");
   if (!(fit >= 0))
     return llvm::createStringError("fit must not be negative");
-  if (sweeps < 1)
-    return llvm::createStringError("sweeps must be at least 1");
+  if (sweeps < 1 || sweeps > 100)
+    return llvm::createStringError("sweeps must be between 1 and 100");
   return llvm::Error::success();
 }
 

@@ -96,7 +96,8 @@ llvm::Error FactorizeLinear::findLayers(func::FuncOp func) {
   if (chosen.empty())
     return llvm::createStringError(
         "no linear layer in f32 has a weight of its own" +
-        (weights.empty() ? Twine() : " that matches " + weights.getValue()));
+        (weights.empty() ? "" : " that matches " + weights.getValue()) +
+        " and of min-elements=" + Twine(minElements.getValue()) + " or more");
   return llvm::Error::success();
 }
 

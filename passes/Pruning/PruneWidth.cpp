@@ -70,6 +70,8 @@ PruneWidth::widthsOf(ArrayRef<plmc::StreamPart> parts) {
       wanted = std::max<int64_t>(
           multiple, std::llround(keep * double(part.width) / double(multiple)) *
                         multiple);
+    if (!width && keep == 1) // whatever the multiple
+      wanted = part.width;
     widths.push_back(std::min(wanted, part.width));
     most = std::max(most, part.width);
   }

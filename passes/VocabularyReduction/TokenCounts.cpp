@@ -8,8 +8,8 @@
 
 #include "TokenCounts.h"
 #include "plmc/Calibration/CalibrationSet.h"
+#include "plmc/Support/ReadFile.h"
 #include "plmc/Support/Text.h"
-#include "llvm/Support/MemoryBuffer.h"
 
 using namespace plmc;
 
@@ -17,11 +17,10 @@ llvm::Error
 plmc::forEachLine(llvm::ArrayRef<std::string> files,
                   llvm::function_ref<llvm::Error(llvm::StringRef)> visit) {
   for (const std::string &path : files) {
-    auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
-                                              /*RequiresNullTerminator=*/false);
+    auto buffer = readRegularFile(path);
     if (!buffer)
-      return llvm::createStringError("corpus '" + cleanText(path) +
-                                     "': " + buffer.getError().message());
+      return llvm::createStringError("corpus '" + cleanText(path) + "': " +
+                                     llvm::toString(buffer.takeError()));
     llvm::StringRef rest = (*buffer)->getBuffer();
     while (!rest.empty()) {
       auto [line, next] = rest.split('\n');

@@ -75,11 +75,13 @@ tool::Command tool::addCompress(CLI::App &app) {
                    "(int8 with weights of 4 bits); int3, int2: for use with "
                    "calibrated quantization, by rounding alone they lose much")
       ->capture_default_str();
-  command
-      ->add_option("--group-size", args->groupSize,
-                   "int4, int3, int2: weights of a column that share a scale: "
-                   "32, 64, 128, or 0 for all")
-      ->capture_default_str();
+  CLI::Option *groupSize =
+      command
+          ->add_option(
+              "--group-size", args->groupSize,
+              "int4, int3, int2: weights of a column that share a scale: "
+              "32, 64, 128, or 0 for all")
+          ->capture_default_str();
   command
       ->add_option("--table-bits", args->tableBits,
                    "int8 and below: bits of embedding tables: 8, 4, 3, 2, or "
@@ -123,10 +125,11 @@ tool::Command tool::addCompress(CLI::App &app) {
       "--budget", args->budgetText,
       "What must hold, e.g. 'size<7MB, cosine>=0.95': searches for the recipe "
       "(docs/budget.md)");
-  command
-      ->add_option("--budget-time", args->budgetSeconds,
-                   "Seconds that the search of --budget may take")
-      ->capture_default_str();
+  CLI::Option *budgetTime =
+      command
+          ->add_option("--budget-time", args->budgetSeconds,
+                       "Seconds that the search of --budget may take")
+          ->capture_default_str();
   command->add_option("--resume", args->resumePath,
                       "File of what the search has measured, to go on with");
   command->add_option("--pareto", args->paretoPath,
@@ -161,7 +164,8 @@ tool::Command tool::addCompress(CLI::App &app) {
       ->add_flag("--elide-weights", args->elideWeights,
                  "Leave large weights out of printed IR (=false: keep them)")
       ->default_str("true");
-  return [args, verify, output, latency, budget]() -> llvm::Error {
+  return [args, verify, output, latency, budget, groupSize,
+          budgetTime]() -> llvm::Error {
     if (llvm::Error error =
             oneOf("--padding", args->padding, {"skip", "compute"}))
       return error;
@@ -180,6 +184,12 @@ tool::Command tool::addCompress(CLI::App &app) {
     if (args->tableBits && !llvm::StringRef(args->precision).starts_with("int"))
       return makeError(ExitCode::Usage,
                        "--table-bits goes with --precision=int8 or below");
+    if (groupSize->count() &&
+        (!llvm::StringRef(args->precision).starts_with("int") ||
+         args->precision == "int8"))
+      return makeError(ExitCode::Usage,
+                       "--group-size goes with --precision=int4, int3 or int2; "
+                       "for a step of a recipe: --set STEP.group-size=N");
     for (const std::string &text : args->conditions) {
       llvm::Expected<std::vector<Condition>> parsed =
           parseConditions("--fail-if", text);
@@ -191,6 +201,8 @@ tool::Command tool::addCompress(CLI::App &app) {
       return makeError(ExitCode::Usage,
                        "--report-latency goes with --report=FILE");
     args->computePadding = args->padding == "compute";
+    if (budgetTime->count() && !budget->count())
+      return makeError(ExitCode::Usage, "--budget-time goes with --budget");
     if (budget->count()) {
       llvm::Expected<std::vector<Condition>> parsed =
           parseBudget(args->budgetText);

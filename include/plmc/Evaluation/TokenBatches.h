@@ -34,6 +34,9 @@ llvm::Expected<std::vector<TokenBatch>>
 makeTokenBatches(const InputRoles &roles, const CalibrationSet &set,
                  int64_t tokensPerBatch = 4096);
 
+/// Errors as above for ids and lengths; none for inputs that cannot be made up.
+llvm::Error checkTokens(const InputRoles &roles, const CalibrationSet &set);
+
 } // namespace plmc
 
 #endif // PLMC_EVALUATION_TOKENBATCHES_H

@@ -44,6 +44,8 @@ public:
   explicit Goal(std::vector<Condition> conditions)
       : conditions(std::move(conditions)) {}
 
+  /// It has a value for each condition.
+  bool isAnswered(const Measurement &measurement) const;
   bool isMet(const Measurement &measurement) const;
   /// By how much it is missed, as sum of shares of each bound; 0 if it is met.
   double distance(const Measurement &measurement) const;
