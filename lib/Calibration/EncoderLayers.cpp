@@ -18,14 +18,6 @@ static bool isAdded(Value value) {
   });
 }
 
-/// The residual goes through a matrix (passes/Pruning, prune-width).
-static bool isTurned(Value stream) {
-  return llvm::any_of(stream.getUsers(), [](Operation *user) {
-    auto linear = dyn_cast<plm::LinearOp>(user);
-    return linear && !linear.getBias() && isAdded(linear.getResult());
-  });
-}
-
 /// What `attention` makes its queries from; null where that is not clear.
 static Value inputOf(plm::AttentionOp attention) {
   Value value = attention.getQuery();
@@ -74,11 +66,10 @@ plmc::findEncoderLayers(func::FuncOp func) {
   std::vector<EncoderLayer> layers;
   for (plm::AttentionOp attention : attentions) {
     Value begin = streamBefore(attention);
-    if (Value input = inputOf(attention); !begin && input && isTurned(input))
-      return fail("prune-width has put a matrix between them; run this before "
-                  "it");
     if (!begin)
-      return fail("an attention's input is added to nothing");
+      return fail("an attention's input is added to nothing, as it is behind "
+                  "prune-width and smooth-activations with copy-norms: put "
+                  "this step before those");
     if (!layers.empty()) {
       layers.back().output = begin;
       if (begin.getType() != layers.back().input.getType() ||

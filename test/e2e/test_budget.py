@@ -93,6 +93,13 @@ class BudgetTest(unittest.TestCase):
             # Rounded models have all neurons and layers: nothing is to be predicted.
             if " r " in key:
                 self.assertEqual(key.split()[1:3], ["1.000", "0"])
+        # What is known serves other budgets; what they ask beyond that is measured.
+        before = self.measurements()
+        for budget in ("size<400kB", "latency<10s@1x8"):
+            done = plmc(*self.arguments(budget, "--resume=" + self.path("state.json"), seconds=1))
+            self.assertEqual(done.returncode, OK, done.stderr)
+        first = next(iter(before))
+        self.assertEqual(set(self.measurements()[first]["latency"]), {"1x8", "2x8"})
 
     def test_latency_out_of_reach(self):
         """What choices take is measured; then the fastest model is built, and no other."""
@@ -135,10 +142,25 @@ class BudgetTest(unittest.TestCase):
                               ("size>1MB", "asks for a worse model"),
                               ("cosine>1", "no model"),
                               ("latency<1ms@1x128, latency<2ms@1x8", "less time"),
+                              ("latency<1s@1x4096", "'latency<1s@1x4096': 1x4096: the library"),
+                              ("size<1MB,", "a condition is missing"),
                               ("kl<0.1", "no logits")):
             with self.subTest(budget=budget):
                 done = plmc(*self.arguments(budget))
                 self.assertEqual(done.returncode, USAGE, done.stderr)
+                self.assertIn(words, done.stderr)
+                self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+                self.assertEqual(os.listdir(self.folder), ["calib.npz"])
+
+    def test_options_without_a_use(self):
+        for options, words in ((["--budget-time=3"], "--budget-time goes with --budget"),
+                               (["--preset=tiny", "--group-size=64"], "--group-size goes with"),
+                               (["--report=" + self.path("a.json"),
+                                 "--print-recipe=" + self.path("a.json")], "named twice"),
+                               (["--calibration=/dev/zero"], "no regular file")):
+            with self.subTest(options=options):
+                done = plmc("compress", fixture(MODEL), "-o", self.path("out.so"), *options)
+                self.assertIn(done.returncode, (USAGE, BAD_INPUT), done.stderr)
                 self.assertIn(words, done.stderr)
                 self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
                 self.assertEqual(os.listdir(self.folder), ["calib.npz"])

@@ -152,6 +152,32 @@ class VocabularyTest(unittest.TestCase):
         self.assertIn("the calibration data has the ids of the vocabulary before", done.stderr)
         self.assertFalse(os.path.exists(path))
 
+    def test_a_run_that_fails_leaves_the_tokenizer_alone(self):
+        folder = os.path.join(self.folder, "alone.tokenizer")
+        fails = self.write("fails.yaml", RECIPE % ("trim", 11, self.corpus) +
+                           "  - factorize-linear: { rank: 9999, min-elements: 1 }\n")
+        calibration = self.write("some.txt", "hello worlds !\nworld hello\n" * 8)
+        options = ("--calibration", calibration)
+        _, done = self.compress("alone.so", fixture("bert-ts17-pooler"), "--recipe", fails,
+                                *options)
+        self.assertIn("rank=9999 is over the width", done.stderr)
+        self.assertFalse(os.path.exists(folder))
+        recipe = self.write("alone.yaml", RECIPE % ("trim", 12, self.corpus))
+        _, done = self.compress("alone.so", fixture("bert-ts17-pooler"), "--recipe", recipe)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+        def contents():
+            found = {}
+            for name in os.listdir(folder):
+                with open(os.path.join(folder, name)) as file:
+                    found[name] = file.read()
+            return found
+        before = contents()
+        _, done = self.compress("alone.so", fixture("bert-ts17-pooler"), "--recipe", fails,
+                                *options)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertEqual(contents(), before)
+
     def test_tokenizers(self):
         """Kept pieces are cut as before, nothing becomes unknown."""
         lines = ["Hello world, the cats sat.", "low lower newest widest", "a b  c"]
