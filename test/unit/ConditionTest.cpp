@@ -57,8 +57,8 @@ TEST(ConditionTest, Refusals) {
   struct {
     const char *text, *message;
   } cases[] = {
-      {"", "there is no metric ''"},
-      {"size<7MB,", "there is no metric ''"},
+      {"", "a condition is missing"},
+      {"size<7MB,", "a condition is missing"},
       {"cosin<0.9", "did you mean 'cosine'?"},
       {"weight<1", "known are size, parameters"},
       {"cosine", "compare with <"},
@@ -82,6 +82,7 @@ TEST(ConditionTest, Refusals) {
       {"latency<5ms@32", "is no BATCHxLENGTH"},
       {"latency<5ms@0x1", "is no BATCHxLENGTH"},
       {"latency<5ms@1x9999999", "is no BATCHxLENGTH"},
+      {"latency<5ms@1000000x128", "is no BATCHxLENGTH"},
       {"size<5MB@1x32", "only latency and memory have a shape"},
       {"kl<5%", "'%' is no unit of kl"},
   };
